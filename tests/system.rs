@@ -39,6 +39,7 @@ mod cases {
     mod audience;
     mod authority;
     mod bounds;
+    mod browser_pages;
     mod clock;
     mod command_line;
     mod concurrency;
@@ -76,6 +77,7 @@ mod cases {
     mod schemas_from_files;
     mod scim;
     mod secrets;
+    mod sessions;
     mod starts;
     mod strangers;
     mod tls;

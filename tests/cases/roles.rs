@@ -14,7 +14,7 @@ use crate::harness::samples::Samples;
 
 /// Somebody who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Role {
+pub(super) enum Role {
     /// Without a token.
     Nobody,
     /// With one that was never issued.
@@ -58,9 +58,9 @@ fn expected(role: Role, who: Who, named: Option<&str>, ok: u16) -> u16 {
 }
 
 /// Applications: one to ask about, one beside it, and one that has an upstream to act on.
-struct World {
-    server: InProcess,
-    tokens: Vec<(Role, String)>,
+pub(super) struct World {
+    pub(super) server: InProcess,
+    pub(super) tokens: Vec<(Role, String)>,
     /// A seq of the boat's.
     operation: String,
     /// The id of a token to take back.
@@ -70,7 +70,7 @@ struct World {
 }
 
 impl World {
-    async fn new() -> World {
+    pub(super) async fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let server = InProcess::open(&folder.path().join("data"), START).await;
         let (boat, kite) = (server.add_app("boat").await, server.add_app("kite").await);
@@ -131,7 +131,7 @@ impl World {
         World { server, tokens, operation, sacrificial, _upstream: upstream, _folder: folder }
     }
 
-    fn samples(&self, app: &'static str) -> Samples {
+    pub(super) fn samples(&self, app: &'static str) -> Samples {
         Samples {
             app,
             user: "userName:mira",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use event::{Clock, Event, Seq, Stopwatch, Timestamp};
 use provlog::run::{RunError, Server, ServerConfig};
 use serde_json::{Value, json};
@@ -138,6 +138,14 @@ impl InProcess {
     async fn send_bytes(&self, method: &str, path: &str, token: &str, bytes: Vec<u8>) -> Answer {
         let (status, bytes) = self.bytes(method, path, token, bytes).await;
         Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    /// Any request, and its response whole.
+    pub async fn request(&self, request: Request<Body>) -> Response<String> {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Response::from_parts(head, String::from_utf8(bytes.into()).unwrap())
     }
 
     async fn bytes(

@@ -16,6 +16,7 @@ mod address;
 mod around;
 pub mod assets;
 pub mod charts;
+mod compress;
 mod dress;
 mod error;
 #[cfg(test)]
@@ -49,4 +50,5 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .merge(query::framed(of_pages, query))
         .merge(assets::router())
         .layer(from_fn(dress::dressed))
+        .layer(from_fn(compress::compressed))
 }

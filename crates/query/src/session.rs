@@ -186,14 +186,29 @@ impl Sessions {
         (link.until > now).then_some(link.credential)
     }
 
-    /// The text that a form of this session sends back, so that no other site can send the form.
-    pub fn form_token(&self, secret: &str) -> String {
-        HEXLOWER.encode(&self.form_mac(secret).finalize().into_bytes())
+    /// A text that a form of this session sends back, so that no other site can send the form. It is
+    /// another one each time: pages are compressed, and the length of a page must not tell about a text
+    /// that stays the same.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bits.
+    pub(crate) fn form_token(&self, secret: &str) -> Result<String, NoRandomBits> {
+        let mut mask: Key = [0; 32];
+        getrandom::fill(&mut mask).map_err(NoRandomBits::of)?;
+        let mut masked: Key = self.form_mac(secret).finalize().into_bytes().into();
+        for (byte, mask) in masked.iter_mut().zip(mask) {
+            *byte ^= mask;
+        }
+        Ok(HEXLOWER.encode(&[mask, masked].concat()))
     }
 
-    /// Whether a text is the form token of a session.
+    /// Whether a text is a form token of a session.
     pub(crate) fn is_form_token(&self, secret: &str, text: &str) -> bool {
-        self.form_token(secret).as_bytes().ct_eq(text.as_bytes()).into()
+        let Ok(bytes) = HEXLOWER.decode(text.as_bytes()) else { return false };
+        let Some((mask, masked)) = bytes.split_at_checked(size_of::<Key>()) else { return false };
+        let found: Vec<u8> = mask.iter().zip(masked).map(|(mask, byte)| mask ^ byte).collect();
+        let expected: Key = self.form_mac(secret).finalize().into_bytes().into();
+        masked.len() == expected.len() && bool::from(found.ct_eq(&expected))
     }
 
     fn form_mac(&self, secret: &str) -> Hmac<Sha256> {
@@ -314,8 +329,14 @@ mod tests {
         let sessions = sessions();
         let one = sessions.begin(Credential(1), at(0)).unwrap();
         let other = sessions.begin(Credential(1), at(0)).unwrap();
-        let token = sessions.form_token(one.as_str());
+        let token = sessions.form_token(one.as_str()).unwrap();
         assert!(sessions.is_form_token(one.as_str(), &token));
+        let again = sessions.form_token(one.as_str()).unwrap();
+        assert_ne!(token, again);
+        assert!(sessions.is_form_token(one.as_str(), &again));
+        for wrong in ["00", &token[..64], &token[..126], &format!("{token}00"), "é"] {
+            assert!(!sessions.is_form_token(one.as_str(), wrong), "{wrong}");
+        }
         assert!(!sessions.is_form_token(other.as_str(), &token));
         assert!(!sessions.is_form_token(one.as_str(), ""));
         assert!(!Sessions::new(false).unwrap().is_form_token(one.as_str(), &token));

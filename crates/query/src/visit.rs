@@ -402,7 +402,10 @@ impl Visit<'_> {
             name: credential.name.clone().unwrap_or_else(|| format!("token {}", credential.number)),
             role: credential.role.name(),
             application,
-            form_token: session.map(|session| query.sessions.form_token(session)),
+            form_token: session
+                .map(|session| query.sessions.form_token(session))
+                .transpose()
+                .map_err(Error::from)?,
         })
     }
 
