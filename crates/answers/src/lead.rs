@@ -116,6 +116,25 @@ fn name(id: Option<&String>, prefix: &str, name: Option<&String>) -> Option<Stri
     name.filter(is_there).map(|name| format!("{prefix}:{name}"))
 }
 
+/// What can stand before a name in addresses.
+const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
+
+/// A name that a person typed, as addresses take it: `attribute` becomes the prefix of one that is not a SCIM id and has no prefix.
+#[must_use]
+pub fn named(name: &str, attribute: &str) -> String {
+    if is_uuid(name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        name.to_owned()
+    } else {
+        format!("{attribute}:{name}")
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Characters that are not percent-encoded (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -191,5 +210,31 @@ mod tests {
         assert_eq!(lead.address(None).as_deref(), Some("/reports/leavers?from=2026-01-01"));
         assert_eq!(Lead::question("/v1.0/auditLogs/provisioning"), None);
         assert_eq!(Lead::question("//evil.example/api/v1/apps"), None);
+    }
+
+    #[test]
+    fn a_typed_name_is_an_id_a_named_attribute_or_a_name() {
+        let check = |name: &str, expected: &str| {
+            assert_eq!(encoded(&named(name, "userName")), expected, "{name}");
+        };
+        let id = "2819c223-7f76-453a-919d-413861904646";
+        check(id, id);
+        check(&id.to_uppercase(), &id.to_uppercase());
+        check("id:17", "id%3A17");
+        check("externalId:a/b", "externalId%3Aa%2Fb");
+        check("displayName:Mira Lund", "displayName%3AMira%20Lund");
+        check("userName:mira", "userName%3Amira");
+        check("mira@fjord.example", "userName%3Amira%40fjord.example");
+        // Nearly a UUID.
+        check(
+            "2819c223-7f76-453a-919d-41386190464",
+            "userName%3A2819c223-7f76-453a-919d-41386190464",
+        );
+        check(
+            "2819c223-7f76-453a-919d-41386190464g",
+            "userName%3A2819c223-7f76-453a-919d-41386190464g",
+        );
+        check("urn:x", "userName%3Aurn%3Ax");
+        check("", "userName%3A");
     }
 }

@@ -32,7 +32,7 @@ pub use command::quoted;
 pub use coverage::GAP_REASONS;
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
-pub use lead::{API, Lead, encoded};
+pub use lead::{API, Lead, encoded, named};
 pub use openapi::openapi;
 pub use operation_filter::OperationFilters;
 pub use parameter::{

@@ -4,9 +4,6 @@ use clap::Args;
 
 use crate::client::encoded;
 
-/// The prefixes by which a user or group may be named.
-const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
-
 /// Query parameters; those without a value are left out.
 pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
 
@@ -37,21 +34,6 @@ pub(crate) fn under(app: &str, rest: &str) -> String {
     format!("/api/v1/apps/{}/{rest}", encoded(app))
 }
 
-/// Adds `attribute` as a prefix to a name that is not a SCIM id and has no prefix.
-pub(crate) fn named(name: &str, attribute: &str) -> String {
-    if is_uuid(name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-        name.to_owned()
-    } else {
-        format!("{attribute}:{name}")
-    }
-}
-
-fn is_uuid(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
 /// Appends the parameters that have a value to a path.
 pub(crate) fn with_query(path: &str, parameters: Parameters) -> String {
     let mut address = path.to_owned();
@@ -66,32 +48,6 @@ pub(crate) fn with_query(path: &str, parameters: Parameters) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_argument_is_an_id_a_named_attribute_or_a_name() {
-        let check = |name: &str, expected: &str| {
-            assert_eq!(encoded(&named(name, "userName")), expected, "{name}");
-        };
-        let id = "2819c223-7f76-453a-919d-413861904646";
-        check(id, id);
-        check(&id.to_uppercase(), &id.to_uppercase());
-        check("id:17", "id%3A17");
-        check("externalId:a/b", "externalId%3Aa%2Fb");
-        check("displayName:Mira Lund", "displayName%3AMira%20Lund");
-        check("userName:mira", "userName%3Amira");
-        check("mira@fjord.example", "userName%3Amira%40fjord.example");
-        // Nearly a UUID.
-        check(
-            "2819c223-7f76-453a-919d-41386190464",
-            "userName%3A2819c223-7f76-453a-919d-41386190464",
-        );
-        check(
-            "2819c223-7f76-453a-919d-41386190464g",
-            "userName%3A2819c223-7f76-453a-919d-41386190464g",
-        );
-        check("urn:x", "userName%3Aurn%3Ax");
-        check("", "userName%3A");
-    }
 
     #[test]
     fn only_what_was_given_is_asked() {

@@ -9,13 +9,14 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use query::name::{joined, parted};
 
-use super::arguments::{named, with_query};
+use super::arguments::with_query;
 use super::{Ask, One, Paging, Plan, Readable};
 use crate::client::encoded;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::listing::List;
 use crate::readable;
+use answers::named;
 
 /// Commands that only group others, with their help.
 const PARENTS: [(&str, &str); 1] =

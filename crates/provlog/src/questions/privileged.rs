@@ -5,12 +5,13 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::additions::told;
-use super::arguments::{named, under};
+use super::arguments::under;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::text::escaped;
+use answers::named;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Privileged {
