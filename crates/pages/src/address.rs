@@ -37,6 +37,11 @@ impl Given {
         self.described
     }
 
+    /// A question with these names and texts.
+    pub(crate) fn of(described: &'static Described, pairs: &[(String, String)]) -> Given {
+        Given { described, pairs: pairs.to_vec(), own_names: &[], own: vec![] }
+    }
+
     /// Whether a form left fields empty; such an address is better without them.
     pub(crate) fn has_empty(&self) -> bool {
         self.pairs.iter().chain(&self.own).any(|(_, text)| text.is_empty())

@@ -58,7 +58,7 @@ fn hints_for(status: StatusCode) -> Vec<Link> {
 }
 
 /// A problem's detail as a sentence: it begins in lower case, and has no full stop.
-fn sentence(detail: &str) -> String {
+pub(crate) fn sentence(detail: &str) -> String {
     let mut chars = detail.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if detail.ends_with(['.', '?', '!']) { "" } else { "." };

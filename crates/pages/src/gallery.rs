@@ -370,6 +370,7 @@ fn gallery(title: &str, text: &str) -> String {
             csv: Some("/api/v1/apps/paperboat/groups/g/members?format=csv".into()),
             command: format!("provlog members --app paperboat '{text}' --at 2026-03-31"),
             curl: "curl -H 'Authorization: Bearer TOKEN' 'https://provlog.example/api/v1/apps/paperboat'".into(),
+            save: Some("/admin/saved/new?question=x".into()),
         },
         form: form(text),
         coverage: CoverageView {

@@ -13,22 +13,29 @@
 #![warn(unreachable_pub)]
 
 mod address;
+mod admin;
+mod application;
 mod around;
 pub mod assets;
 pub mod charts;
 mod compress;
+mod contents;
 mod dress;
 mod error;
 #[cfg(test)]
 mod gallery;
+mod integrity;
 mod login;
 #[cfg(test)]
 mod markup;
 mod operations;
 mod pages;
 mod place;
+mod plain;
 mod question;
+mod reports;
 mod resource;
+mod start;
 pub mod text;
 pub mod view;
 
@@ -42,10 +49,14 @@ use query::Query;
 /// Adds the pages to the routes of a server, and gives errors that a browser sees the dress of a page.
 pub fn serve(router: Router, query: &Arc<Query>) -> Router {
     let of_pages = Router::new()
+        .route("/", get(start::page))
+        .route("/ask/{question}", get(start::lead))
+        .route("/reports", get(reports::page))
+        .route("/integrity", get(integrity::page))
         .route("/login", get(login::form).post(login::sign_in))
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
-    let of_pages = pages::routes(of_pages);
+    let of_pages = admin::routes(pages::routes(of_pages));
     router
         .merge(query::framed(of_pages, query))
         .merge(assets::router())

@@ -49,12 +49,11 @@ macro_rules! pages {
 }
 
 pages! {
-    Apps, OneApp, Profiles, Users, TimelineOfUser, TimelineOfGroup, Why, BlameOfUser,
+    Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, Why, BlameOfUser,
     BlameOfGroup, EveryGroup, AccessMatrix, Members, GroupSizes, PrivilegedGroups, Diff, StaysInGroup, StaysOfUser,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
-    OperationHistogram, OperationFacets, OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, ReferenceLists,
-    SavedQuestions, OneSaved, Tokens;
-    OneUser, OneGroup, Operations
+    OperationHistogram, OperationFacets, OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, OneSaved;
+    OneUser, OneGroup, OneApp, Operations, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

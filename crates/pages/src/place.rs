@@ -69,7 +69,21 @@ pub(crate) fn tabs(described: &'static Described, given: &Given) -> Option<Tabs>
             is_current: one.path == described.path,
         }
     });
-    Some(Tabs { label: label.to_owned(), tabs: tabs.collect() })
+    let mut tabs: Vec<Tab> = tabs.collect();
+    if label == "Application" {
+        tabs.extend(given.app().into_iter().flat_map(beyond));
+    }
+    Some(Tabs { label: label.to_owned(), tabs })
+}
+
+/// What else there is about an application, at addresses that do not begin with its own.
+fn beyond(app: &str) -> [Tab; 2] {
+    let tab = |label: &str, href: String| Tab { label: label.to_owned(), href, ..Tab::default() };
+    let app = encoded(app);
+    [
+        tab("Operations", format!("/operations?app={app}")),
+        tab("Failing", format!("/reports/failing?app={app}")),
+    ]
 }
 
 /// The name of a page in the way to it.

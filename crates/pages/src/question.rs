@@ -20,8 +20,8 @@ use crate::around::Around;
 use crate::error::rendered;
 use crate::place;
 use crate::view::{
-    self, Choice, CoverageView, Crumb, Empty, Fact, Facts, Field, FormView, GapView, Heading, Html,
-    Link, Row, Shell, Stamp, TableView, Tabs, TakeAway,
+    self, Cell, Choice, CoverageView, Crumb, Empty, Fact, Facts, Field, FormView, GapView, Heading,
+    Html, Link, Row, Shell, Stamp, TableView, Tabs, TakeAway,
 };
 
 /// A question with a page.
@@ -75,6 +75,8 @@ pub(crate) struct More {
     pub(crate) below: Vec<String>,
     /// Whether the pieces show the rows, so that they are not shown again.
     pub(crate) replaces_rows: bool,
+    /// What can be done with each row.
+    pub(crate) acts: Option<RowActs>,
 }
 
 #[derive(Template)]
@@ -91,6 +93,15 @@ struct QuestionPage {
     parts: Vec<PartView>,
     below: Vec<String>,
     take_away: TakeAway,
+}
+
+/// What can be done with each row, in a column of its own after the others.
+#[derive(Default)]
+pub(crate) struct RowActs {
+    /// The heading of the column.
+    pub(crate) heading: String,
+    /// One for each row; none where nothing can be done.
+    pub(crate) links: Vec<Option<Link>>,
 }
 
 /// A part below the rows.
@@ -181,7 +192,10 @@ fn asked<Q: Page>(
     match &answer.content {
         _ if more.replaces_rows => {}
         Content::Rows(rows) => {
-            let view = rows_of(&title, &question.columns(), rows, &around);
+            let mut view = rows_of(&title, &question.columns(), rows, &around);
+            if let Some(acts) = more.acts {
+                add_acts(&mut view, acts);
+            }
             table = Some(paged(view, described, given, &answer.envelope));
         }
         Content::One(Some(one)) => {
@@ -235,7 +249,7 @@ fn asked<Q: Page>(
         facts,
         parts,
         below: more.below,
-        take_away: take_away(described, given, visit.public_url()),
+        take_away: take_away(described, given, visit.public_url(), who.is_admin()),
     })
 }
 
@@ -330,7 +344,17 @@ pub(crate) fn rows_of<R>(
     }
 }
 
-fn facts_of<R>(columns: &[Column<R>], one: &R, around: &Around<'_>) -> Facts {
+/// Adds the column of what can be done with each row.
+pub(crate) fn add_acts(table: &mut TableView, acts: RowActs) {
+    table.headings.push(Heading::new(answers::Look::Text, acts.heading));
+    for (row, act) in table.rows.iter_mut().zip(acts.links) {
+        row.cells.push(
+            act.map_or_else(Cell::default, |act| Cell { href: act.href, ..Cell::text(act.text) }),
+        );
+    }
+}
+
+pub(crate) fn facts_of<R>(columns: &[Column<R>], one: &R, around: &Around<'_>) -> Facts {
     let facts = columns.iter().map(|column| {
         Fact::new(column.heading.text, around.cell(column.heading.look, column.cell(one)))
     });
@@ -426,7 +450,12 @@ fn empty(described: &Described, given: &Given, coverage: &CoverageView) -> Empty
 }
 
 /// The same answer for other tools.
-fn take_away(described: &'static Described, given: &Given, public_url: &str) -> TakeAway {
+pub(crate) fn take_away(
+    described: &'static Described,
+    given: &Given,
+    public_url: &str,
+    is_admin: bool,
+) -> TakeAway {
     let url = format!("{public_url}{}", given.api());
     let token = "Authorization: Bearer TOKEN";
     TakeAway {
@@ -434,6 +463,7 @@ fn take_away(described: &'static Described, given: &Given, public_url: &str) -> 
         csv: described.is_list().then(|| given.export()),
         command: described.command_line(&given.pairs()),
         curl: format!("curl -H {} {}", answers::quoted(token), answers::quoted(&url)),
+        save: is_admin.then(|| crate::admin::saved::form_for(&given.api())),
     }
 }
 

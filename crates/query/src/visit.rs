@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use answers::act::UPLOAD_BYTES_MAX;
 use answers::{Answer, Place, described};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -23,12 +24,15 @@ use crate::answer::{Seen, Told};
 use crate::caller::{FromForm, Sender};
 use crate::error::Error;
 pub use crate::error::Problem;
-use crate::http::{Answered, Ask, Questions, Reading, answer};
+use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
 use crate::params::Params;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What a sign-in is recorded as. The address of a one-time link holds its secret.
 const LOGIN: &str = "/login";
+
+/// The fields of an upload and what separates them may have so many bytes beside the file.
+const FIELDS_BYTES_MAX: usize = 16 << 10;
 
 /// Why a page is not made.
 pub struct Refusal(Error);
@@ -52,6 +56,12 @@ impl Refusal {
         Refusal(Error::Forbidden(
             "this form does not come from a page of this session: open the page again",
         ))
+    }
+
+    /// A page of forms that only admins may send.
+    #[must_use]
+    pub fn admins_only() -> Refusal {
+        Refusal(Error::Forbidden("only a token of the role admin may change the configuration"))
     }
 
     /// A field of a form that cannot be read; `what` repeats no value.
@@ -246,6 +256,35 @@ impl Visitor {
             return Err(Refusal::foreign_form());
         }
         Ok(session)
+    }
+
+    /// The same visitor, whose session also counts for the page that answers a form.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the form comes from elsewhere.
+    pub fn of_form(mut self, form_token: &str) -> Result<Visitor, Refusal> {
+        self.session_of_form(form_token)?;
+        self.parts.extensions.insert(FromForm);
+        let ask = Ask::of(&self.parts, &self.ask.query);
+        Ok(Visitor { ask, parts: self.parts })
+    }
+
+    /// Reads what a form uploads, within the bounds of all uploads. It is read only if a page of ours sent it
+    /// in a session that lasts; whether the form is one of that session is known only from its fields.
+    ///
+    /// # Errors
+    /// [`Refusal`], when it comes from elsewhere, is too large, or breaks off.
+    pub async fn upload(&self, body: Body) -> Result<Vec<u8>, Refusal> {
+        let query = &self.ask.query;
+        let session = query.sessions.brought(&self.parts.headers);
+        let credential = session.and_then(|one| query.sessions.seen(&one, query.committer.now()));
+        credential.ok_or(Error::Unauthenticated)?;
+        if !self.is_own() {
+            return Err(Refusal::foreign_form());
+        }
+        let kept = self.parts.extensions.get::<Kept>().cloned().unwrap_or_default();
+        let upload = Upload::new(body, &query.budget, kept);
+        Ok(upload.bytes(UPLOAD_BYTES_MAX + FIELDS_BYTES_MAX).await?)
     }
 
     /// Sends what a form asks for to the address of the API that does it, as the session's caller. The

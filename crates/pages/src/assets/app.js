@@ -87,6 +87,7 @@ document.addEventListener("click", (event) => {
   if (!target) return;
   if (target.hasAttribute("data-print")) print();
   else if (target.hasAttribute("data-permalink")) copy(location.href, "Link");
+  else if (target.matches("input")) { target.select(); copy(target.value, "Text"); }
   else copy(target.dataset.copy, "Text");
 });
 for (const pre of all(".pop pre")) {
@@ -399,6 +400,26 @@ function tail(button) {
   addEventListener("pagehide", stop);
 }
 
+// Waiting for something: an element with `data-part` and `data-wait="/address"` takes the content of its twin at
+// the address, which answers when something has changed, or after a while without a change.
+
+async function wait(part) {
+  const later = () => setTimeout(() => { if (part.isConnected) wait(part); }, 3000);
+  try {
+    const answer = await fetch(part.dataset.wait, { headers: { accept: "text/html" } });
+    if (answer.redirected) return;
+    if (!answer.ok) { later(); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const twin = one(`[data-part="${CSS.escape(part.dataset.part)}"]`, page);
+    if (!twin) return;
+    part.replaceWith(document.adoptNode(twin));
+    if (!twin.dataset.wait) say(twin.textContent.trim());
+    enliven();
+  } catch {
+    later();
+  }
+}
+
 function enliven() {
   const begin = (selector, start) => {
     for (const element of all(selector)) {
@@ -410,5 +431,6 @@ function enliven() {
   begin("svg[data-brush]", brush);
   begin("input[data-scrubber]", scrub);
   begin("button[data-tail]", tail);
+  begin("[data-wait]", wait);
 }
 enliven();

@@ -14,4 +14,6 @@ pub struct TakeAway {
     pub command: String,
     /// The line for curl, with a placeholder for the token.
     pub curl: String,
+    /// Where the question is saved under a name, for those who may.
+    pub save: Option<String>,
 }

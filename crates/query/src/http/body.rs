@@ -19,7 +19,7 @@ use crate::error::Error;
 pub(crate) struct Kept(Arc<Mutex<Option<Work>>>);
 
 /// A request body, unread. The bodies of all questions share one budget, as those of one application do.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     body: Body,
     budget: Budget,
     kept: Kept,
@@ -35,6 +35,11 @@ impl FromRequest<Arc<Query>> for Upload {
 }
 
 impl Upload {
+    /// A body that is to be read.
+    pub(crate) fn new(body: Body, budget: &Budget, kept: Kept) -> Upload {
+        Upload { body, budget: budget.clone(), kept }
+    }
+
     /// Reads a small JSON body. `form` describes it in the error; serde's message could repeat values.
     pub(super) async fn json<T: DeserializeOwned>(self, form: &str) -> Result<T, Error> {
         let bytes = self.bytes(JSON_BYTES_MAX).await?;
@@ -45,7 +50,7 @@ impl Upload {
     }
 
     /// Reads the whole body. Stops at the limit and at the timeout.
-    pub(super) async fn bytes(self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn bytes(self, bytes_max: usize) -> Result<Vec<u8>, Error> {
         const WHOSE: Application = Application::RECORDER;
         let Upload { body, budget, kept } = self;
         let arrived = incoming::receive(&budget, WHOSE, body, bytes_max, bytes_max).await;

@@ -48,7 +48,7 @@ use axum::{Extension, Router};
 use tower::ServiceExt;
 
 pub(crate) use self::ask::{Ask, Reading};
-pub(crate) use self::body::Kept;
+pub(crate) use self::body::{Kept, Upload};
 pub(crate) use self::of_export::Questions;
 pub use self::question::Answered;
 pub(crate) use self::question::answer;

@@ -1,0 +1,173 @@
+//! `/integrity`: what was not watched, where the log ends, and how long it is kept.
+
+use std::iter;
+
+use answers::row::Stretch;
+use answers::{Job, Question, Unwatched, described};
+use askama::Template;
+use axum::extract::Query as Pairs;
+use axum::response::Response;
+use query::visit::{Refusal, Visit, Visitor};
+
+use crate::address::Given;
+use crate::around::Around;
+use crate::charts::{Axis, Gap, Strip, Time};
+use crate::contents::{Contents, Entry};
+use crate::error::rendered;
+use crate::plain::PlainPage;
+use crate::question::{coverage, form, rows_of, signed_in, take_away};
+use crate::view::{Cell, Empty, Fact, Facts, Link, Section, Shell, Stamp};
+
+/// Without a start, the page shows this time.
+const SINCE: &str = "-90d";
+const BEFORE: &str = "before the record began";
+const NO_IMPORTED_LOG: &str = "no imported log";
+
+/// `GET /integrity?app=&from=&to=`
+pub(crate) async fn page(
+    visitor: Visitor,
+    Pairs(mut pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Refusal> {
+    pairs.retain(|(_, text)| !text.is_empty());
+    let page = visitor.page(None, move |visit| show(visit, &pairs));
+    Ok(rendered(&page.await?))
+}
+
+fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refusal> {
+    let described = described::<Unwatched>().ok_or_else(Refusal::not_found)?;
+    let given = Given::of(described, pairs);
+    let given = match given.get("from") {
+        Some(_) => given,
+        None => given.with(&[("from", Some(SINCE))]),
+    };
+    let answer = visit.ask::<Unwatched>(&given.pairs())?;
+    let question: Unwatched = visit.read(&given.pairs())?;
+    let envelope = &answer.envelope;
+    let who = visit.signed_in()?;
+
+    let axis = axis(envelope.asked("from"), envelope.asked("to"), &visit.now().0);
+    let rows = answer.content.rows();
+    // Without an application the strip shows the server; what one application lacks is in the table.
+    let (caption, gaps) = match given.app() {
+        Some(app) => (format!("What was watched of {app}"), gaps_of_app(visit, app, rows)?),
+        None => {
+            let of_all = rows.iter().filter(|row| row.application.is_none());
+            ("When the server was watching".to_owned(), of_all.map(gap).collect())
+        }
+    };
+    let strip = Strip { caption, axis: axis.with_gaps(gaps), is_small: false };
+    let around = Around { app: None, given: &given };
+    let mut table = rows_of("Times that were not watched", &question.columns(), rows, &around);
+    table.row_count = Some(envelope.row_count);
+    table.next = envelope.next.as_ref().map(|_| given.page());
+    table.empty = Some(Empty {
+        what: "Everything was watched in this time.".to_owned(),
+        hints: vec![Link::to("Ask about the whole record", "/integrity?from=1970-01-01")],
+    });
+    let mut asked = form(described, &given);
+    asked.action = "/integrity".to_owned();
+    asked.submit = "Show".to_owned();
+
+    let head = head(visit, &who)?;
+    let kept = Kept {}.to_string();
+    let further = further();
+    let pieces =
+        vec![asked.to_string(), strip.figure().without_table().to_string(), table.to_string()];
+    let pieces = pieces.into_iter().chain(iter::once(head.to_string())).chain([kept, further]);
+    let shell = Shell {
+        title: "Integrity".to_owned(),
+        subtitle: "What was not watched, where the log ends, and how long it is kept".to_owned(),
+        section: Section::Integrity,
+        signed_in: Some(signed_in(&who)),
+        stamp: Some(Stamp {
+            query: given.page(),
+            at_seq: envelope.at_seq.unwrap_or_default(),
+            generated_at: envelope.generated_at.0.clone(),
+            coverage: coverage(&envelope.coverage).words(),
+            access_seq: None,
+        }),
+        ..Shell::default()
+    };
+    let take_away = Some(take_away(described, &given, visit.public_url(), who.is_admin()));
+    Ok(PlainPage { shell, pieces: pieces.collect(), take_away, ..PlainPage::default() })
+}
+
+/// The times of a question, as an axis.
+pub(crate) fn axis(from: Option<&str>, to: Option<&str>, now: &str) -> Axis {
+    let now = Time::read(now).unwrap_or_default();
+    let to = to.and_then(Time::read).unwrap_or(now);
+    Axis::new(from.and_then(Time::read).unwrap_or(Time(to.0 - 90 * 86_400)), to)
+}
+
+/// The gap of a chart.
+fn gap(row: &Stretch) -> Gap {
+    Gap {
+        from: row.from.as_ref().and_then(|time| Time::read(&time.0)),
+        to: row.to.as_ref().and_then(|time| Time::read(&time.0)),
+        reason: row.reason.clone(),
+    }
+}
+
+/// Whether a time is missing only from an imported log.
+pub(crate) fn is_of_import(row: &Stretch) -> bool {
+    row.reason == NO_IMPORTED_LOG
+}
+
+/// The gaps of an application, for a chart. What is missing from imported logs counts only if nothing else
+/// is known of the application.
+pub(crate) fn gaps_of_app(
+    visit: &Visit<'_>,
+    app: &str,
+    rows: &[Stretch],
+) -> Result<Vec<Gap>, Refusal> {
+    let job = visit.ask::<Job>(&[("job", app)])?;
+    let is_recorded = job.content.rows().iter().any(|job| job.last_request_at.is_some());
+    Ok(rows.iter().filter(|row| !(is_recorded && is_of_import(row))).map(gap).collect())
+}
+
+/// Where the log begins and ends, as far as the caller may know.
+fn head(visit: &Visit<'_>, who: &query::visit::SignedIn) -> Result<Facts, Refusal> {
+    let whole = visit.ask::<Unwatched>(&[("limit", "1000")])?;
+    let began =
+        whole.content.rows().iter().find(|row| row.reason == BEFORE && row.application.is_none());
+    let began = began.and_then(|row| row.to.as_ref()).map(|time| time.0.clone());
+    let mut facts = vec![];
+    if let Some(seq) = whole.envelope.head.seq {
+        let last =
+            if who.application.is_some() { "Last event that you may see" } else { "Last event" };
+        facts.push(Fact::new(last, Cell::event(seq)));
+        if who.application.is_none() {
+            facts.push(Fact::new("Events", Cell::number(seq + 1)));
+        }
+    }
+    facts.extend(began.map(|time| Fact::new("The record begins", Cell::time(time))));
+    let caption = Some("The log".to_owned());
+    Ok(Facts { caption, facts })
+}
+
+/// How long the log is kept, and what is not proven.
+#[derive(Template)]
+#[template(path = "integrity.html")]
+struct Kept {}
+
+fn further() -> String {
+    let questions = [
+        described::<answers::AccessLog>(),
+        described::<answers::ConfigurationLog>(),
+        described::<Unwatched>(),
+    ];
+    let entries = questions.into_iter().flatten().map(Entry::of).collect();
+    Contents { caption: Some("See also".to_owned()), entries }.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_are_those_of_answers() {
+        for reason in [BEFORE, NO_IMPORTED_LOG] {
+            assert!(answers::GAP_REASONS.iter().any(|(word, _)| *word == reason), "{reason}");
+        }
+    }
+}
