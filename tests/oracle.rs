@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod known;
 pub mod members;
 pub mod operations;
+pub mod overview;
 pub mod questions;
 pub mod record;
 pub mod reports;

@@ -64,6 +64,7 @@ mod cases {
     mod openapi;
     mod operation_log;
     mod overload;
+    mod overview;
     mod profiles;
     mod proxy;
     mod proxy_answers;

@@ -80,6 +80,11 @@ impl<'a> Known<'a> {
         &self.history.events[..self.size]
     }
 
+    /// All events, those that are not known too: configuration is shown as it is now.
+    pub fn ever(&self) -> &'a [Event] {
+        &self.history.events
+    }
+
     /// The known events of an application.
     pub fn events_of(&self, application: Application) -> impl Iterator<Item = &'a Event> {
         self.events().iter().filter(move |event| event.header.application == application)

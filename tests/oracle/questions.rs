@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use super::known::{Known, coverage};
 use super::reports::Termination;
 use super::resources::{Found, id_of};
-use super::{counts, detail, imports, jobs, members, operations, record, reports, resources, why};
+use super::{
+    counts, detail, imports, jobs, members, operations, overview, record, reports, resources, why,
+};
 
 /// A kind of question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +50,7 @@ pub enum Kind {
     Drift,
     Accesses,
     Job,
+    Overview,
 }
 
 /// Which time parameters a question has.
@@ -74,7 +77,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 39] = [
+pub const SHAPES: [Shape; 40] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -116,6 +119,7 @@ pub const SHAPES: [Shape; 39] = [
     shape(Kind::Drift, true, When::Stretch, true),
     shape(Kind::Accesses, true, When::Stretch, true),
     shape(Kind::Job, true, When::At, false),
+    shape(Kind::Overview, true, When::At, true),
 ];
 
 /// Questions without a shape, each with the reason.
@@ -348,6 +352,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Drift => "/reports/drift".to_owned(),
         Kind::Accesses => "/access-log".to_owned(),
         Kind::Job => format!("/jobs/{}", parameters.job),
+        Kind::Overview => "/overview".to_owned(),
     };
     let mut pairs = vec![];
     let mut add = |name: &str, value: Option<String>| {
@@ -421,7 +426,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::Failing
         | Kind::Drift
         | Kind::Coverage => add("app", app),
-        Kind::PrivilegedGroups => add("app", app),
+        Kind::PrivilegedGroups | Kind::Overview => add("app", app),
         Kind::Groups
         | Kind::Group
         | Kind::UserTimeline
@@ -489,6 +494,7 @@ pub fn expected(
         Kind::Drift => operations::drift(known, parameters),
         Kind::Accesses => record::accesses(known, parameters),
         Kind::Job => jobs::job(known, parameters),
+        Kind::Overview => overview::overview(known, parameters),
     };
     if expected.status != 200 {
         return Some(expected);
@@ -533,6 +539,7 @@ fn spans_several(known: &Known<'_>, kind: Kind, parameters: &Parameters) -> bool
             | Kind::Unapproved
             | Kind::Failing
             | Kind::PrivilegedGroups
+            | Kind::Overview
             | Kind::Coverage
             | Kind::Orphans
             | Kind::Drift

@@ -71,6 +71,7 @@ macro_rules! questions {
 
 questions! {
     apps: Applications Apps "Applications", Applications OneApp "Configuration";
+    overview: Applications Overview "Overview";
     profiles: Configuration Profiles "Profiles";
     users: People Users "Users";
     user: People OneUser "User";
@@ -139,6 +140,7 @@ pub mod row {
     pub use crate::operations::{Flag, Operation, Settled};
     pub use crate::orphans::Orphan;
     pub use crate::overlap::Together;
+    pub use crate::overview::ApplicationSeen;
     pub use crate::privileged::PrivilegedGroup;
     pub use crate::profiles::{Profile, ProfileVersion};
     pub use crate::reactivated::Reactivation;

@@ -19,6 +19,7 @@ use crate::asked;
 use crate::claim;
 use crate::configuration;
 use crate::error::ProjectorError;
+use crate::failing;
 use crate::listing;
 use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
@@ -34,7 +35,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 13;
+pub(crate) const FOLD_VERSION: u32 = 14;
 
 /// Applies one event to the rows.
 ///
@@ -283,7 +284,7 @@ fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorEr
     rows.put(key::class(class), place.to_be_bytes().to_vec());
     rows.put(key::by_class(class, event.seq), place.to_be_bytes().to_vec());
     rows.put(key::by_request(summary.request_id_hash, event.seq), vec![]);
-    Ok(())
+    failing::record(rows, &summary)
 }
 
 /// Folds the changes that one event makes to one resource or person.

@@ -24,6 +24,7 @@ mod committer;
 mod configuration;
 mod draft;
 mod error;
+mod failing;
 mod fold;
 mod gate;
 mod listing;
@@ -49,6 +50,7 @@ pub use committer::{Committer, CommitterOptions, last_recorded_at};
 pub use configuration::{ConfigurationKind, ConfigurationSummary, PrivilegedGroup, SavedQuestion};
 pub use draft::Draft;
 pub use error::{CommitError, ProjectorError};
+pub use failing::Failing;
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
 pub use operation::{

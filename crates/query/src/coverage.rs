@@ -82,6 +82,24 @@ impl Coverage {
         Coverage::of(record, applications, holes)
     }
 
+    /// For one application, from an instant up to that of the question.
+    pub(crate) fn lately(
+        record: &Record<'_>,
+        stand: &Standpoint,
+        application: Application,
+        from: Timestamp,
+    ) -> Result<Coverage, Error> {
+        let since = record.seq_at(record.size, Timestamp(from.0.saturating_sub(1)))?;
+        let mut holes = recorded(record, stand, &[application], since)?;
+        holes.retain(|hole| hole.meets(Some(from), Some(stand.time)));
+        let began = began(record)?;
+        if began.is_none_or(|began| from < began) {
+            let to = Some(began.map_or(stand.time, |began| began.min(stand.time)));
+            holes.insert(0, Hole { from: Some(from), to, reason: BEFORE, application: None });
+        }
+        Coverage::of(record, &[application], holes)
+    }
+
     fn of(
         record: &Record<'_>,
         applications: &[Application],

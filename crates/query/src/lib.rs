@@ -38,6 +38,7 @@ pub mod name;
 mod operation;
 mod params;
 mod person;
+mod pulse;
 mod quarantine;
 mod record;
 mod reference;

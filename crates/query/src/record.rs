@@ -22,8 +22,10 @@ pub(crate) struct Record<'a> {
     pub(crate) whole: View<'a>,
     /// How many events the question may use.
     pub(crate) size: Seq,
-    /// How many events the rows were made from, which is the seq of the next one.
+    /// How many events there were when the question was asked, which is the seq of the next one.
     pub(crate) head: Seq,
+    /// How many events the rows were made from. Unlike `head` it is never that of an earlier page.
+    pub(crate) rows_until: Seq,
     /// The present time; never before the last event.
     pub(crate) now: Timestamp,
     /// The only application that the caller may see; `None` if all.
@@ -48,6 +50,7 @@ impl<'a> Record<'a> {
             whole: view,
             size,
             head: size,
+            rows_until: size,
             now: clock,
             scope: None,
         };

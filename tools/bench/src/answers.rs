@@ -53,6 +53,13 @@ pub fn measure(
     let row = Row::new("sizes of the largest group over time, HTTP answer", "µs", &size_us);
     let row = row.on(format!("{members} members")).compared();
     rows.push(row.with_goal(Goal::at_most(15_000.0, 5_000.0)));
+    let mut overview_us = Vec::new();
+    for _ in 0..plan.rounds {
+        let mut taken = samples(plan, || answer(&open, runtime, "/api/v1/overview".to_owned()))?;
+        overview_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+    }
+    let row = Row::new("overview of all applications, HTTP answer", "µs", &overview_us).compared();
+    rows.push(row.with_goal(Goal::at_most(60_000.0, 30_000.0)));
     rows.extend(log_pages::measure(plan, filled, &open, runtime)?);
     rows.extend(explanations::measure(plan, filled, &open, runtime)?);
     runtime.block_on(open.close());

@@ -24,6 +24,7 @@ mod matrix;
 mod of_export;
 mod openapi;
 mod operations;
+mod overview;
 mod privileged;
 mod profiles;
 mod question;
@@ -88,6 +89,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = Router::new();
     let router = serve::<answers::Apps>(router);
     let router = serve::<answers::OneApp>(router);
+    let router = serve::<answers::Overview>(router);
     let router = serve::<answers::Profiles>(router);
     let router = serve::<answers::Users>(router);
     let router = serve::<answers::OneUser>(router);

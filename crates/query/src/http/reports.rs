@@ -275,7 +275,7 @@ impl Answered for Failing {
         let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let until = scene.stand.at_seq.map_or(0, |seq| seq + 1);
         let record = &scene.record;
-        let mut all = scene.of_each(|application| failing(&record.view, application, until))?;
+        let mut all = scene.of_each(|application| failing(record, application, until))?;
         all.sort_by_key(|(_, one)| std::cmp::Reverse(one.seq));
         let operations = Operations::new(record)?;
         scene.found(&all, |(application, one)| {

@@ -5,11 +5,13 @@ use std::ops::{ControlFlow, Range};
 
 use event::codec::decode;
 use event::{
-    Action, Application, Attribute, Changes, Content, Effect, Event, Fact, Number, Occasion,
-    ResourceType, Seq, Status, Verdict,
+    Action, Application, Attribute, Changes, Content, Effect, Event, Fact, Number, Occasion, Seq,
+    Status, Verdict,
 };
-use projector::{OperationSummary, Order, ProjectorError, View, case_folded};
+use projector::{Failing, OperationSummary, Order, ProjectorError, View, case_folded};
 use store::{Store, StoreError};
+
+use crate::record::Record;
 
 /// The operations of an application in a range that asked for a change and ended with a status, newest
 /// first.
@@ -86,21 +88,30 @@ pub(crate) fn drifted(
     Ok(found)
 }
 
-/// A person or resource whose last write failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Failing {
-    /// The person or resource.
-    pub number: Number,
-    /// The request.
-    pub seq: Seq,
-    /// How many writes failed since the last success.
-    pub failures: u64,
+/// The persons and resources whose last write, among all events before `until`, failed, the newest failure
+/// first. Leaves out those whose create was refused but whose name an existing account got later.
+pub(crate) fn failing(
+    record: &Record<'_>,
+    application: Application,
+    until: Seq,
+) -> Result<Vec<Failing>, ProjectorError> {
+    let view = &record.view;
+    let all = match until == record.rows_until {
+        true => view.failing_now(application)?,
+        false => failing_then(view, application, until)?,
+    };
+    let mut found = vec![];
+    for one in all {
+        if !got_account(view, application, &one, until)? {
+            found.push(one);
+        }
+    }
+    found.sort_unstable_by_key(|one| std::cmp::Reverse(one.seq));
+    Ok(found)
 }
 
-/// The persons and resources whose last write in a range of events failed, the newest failure first.
-/// The range must begin with the log. Leaves out those whose create was refused but whose name an
-/// existing account got later.
-pub(crate) fn failing(
+/// The same with those who got an account, from all writes before `until`.
+fn failing_then(
     view: &View<'_>,
     application: Application,
     until: Seq,
@@ -113,36 +124,33 @@ pub(crate) fn failing(
             continue;
         }
         let (mut failures, mut last) = (0, None);
-        view.operations_of(application, number, 0..until, Order::NewestFirst, &mut |one| {
-            // A skipped operation is neither a failure nor a success.
-            let says_nothing = one.action == Action::Other || one.status == Status::Skipped;
-            if one.number != number || says_nothing || one.is_observation() {
-                return ControlFlow::Continue(());
-            }
-            if one.status != Status::Failure {
-                return ControlFlow::Break(());
-            }
-            last = last.or(Some((one.seq, one.resource_type)));
-            failures += 1;
-            ControlFlow::Continue(())
-        })?;
-        if let Some((seq, kind)) = last
-            && !got_account(view, application, (kind, number), (seq, until))?
-        {
-            found.push(Failing { number, seq, failures });
-        }
+        view.operations_of(
+            application,
+            number,
+            0..until,
+            Order::NewestFirst,
+            &mut |one| match one.write_failed().filter(|_| one.number == number) {
+                None => ControlFlow::Continue(()),
+                Some(false) => ControlFlow::Break(()),
+                Some(true) => {
+                    last = last.or(Some(one.seq));
+                    failures += 1;
+                    ControlFlow::Continue(())
+                }
+            },
+        )?;
+        found.extend(last.map(|seq| Failing { number, seq, failures }));
     }
-    found.sort_unstable_by_key(|one| std::cmp::Reverse(one.seq));
     Ok(found)
 }
 
-/// Whether another account got the name of somebody without an account, after the event at `seq` and
-/// before `until`.
+/// Whether another account got the name of somebody without an account, after the last failure and before
+/// `until`.
 fn got_account(
     view: &View<'_>,
     application: Application,
-    (kind, number): (ResourceType, Number),
-    (seq, until): (Seq, Seq),
+    &Failing { number, seq, .. }: &Failing,
+    until: Seq,
 ) -> Result<bool, ProjectorError> {
     if view.version(application, number, seq)?.is_some() {
         return Ok(false);
@@ -153,6 +161,7 @@ fn got_account(
         None => (mentioned.attribute, mentioned.value),
     };
     let case_folded = case_folded(attribute, &value);
+    let kind = summary(view, seq)?.resource_type;
     let holders = view.name_holders(application, kind, attribute, &case_folded)?;
     Ok(holders.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
 }

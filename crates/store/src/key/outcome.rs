@@ -2,7 +2,7 @@
 
 use event::{Application, Number, Seq};
 
-use super::{DOUBT, INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
+use super::{DOUBT, FAILING, INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
 
 /// An intent to forward a request whose outcome is not recorded yet.
 pub fn intent(seq: Seq) -> Vec<u8> {
@@ -17,6 +17,21 @@ pub fn intents() -> KeyRange {
 /// An operation on a resource or person whose outcome is in doubt now.
 pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
+}
+
+/// A resource or person whose last write failed.
+pub fn failing(application: Application, number: Number) -> Vec<u8> {
+    Key::new(FAILING).app(application).u32(number.0).0
+}
+
+/// All [`failing`] rows of an application, by number.
+pub fn all_failing(application: Application) -> KeyRange {
+    KeyRange::prefix(Key::new(FAILING).app(application).0)
+}
+
+/// The number of a [`failing`] key.
+pub fn failing_number(key: &[u8]) -> Option<Number> {
+    Some(Number(u32::from_be_bytes(*key.last_chunk::<4>()?)))
 }
 
 /// All [`unsettled`] rows of a resource or person, oldest first.

@@ -80,6 +80,7 @@ fn every_kind_has_a_byte_of_its_own() {
         token_use(Credential(1)),
         privileged(APP, SOMEBODY, 1),
         saved_question("x", 1),
+        failing(APP, SOMEBODY),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -210,6 +211,7 @@ fn days_and_lists_come_back_apart() {
     assert_eq!(claim_code(&key), Some("x y"));
     let range = all_claims_by_code(APP, CodeKind::Error);
     assert!(key >= range.from && key < range.to);
+    assert_eq!(failing_number(&failing(APP, SOMEBODY)), Some(SOMEBODY));
     let key = reference_list("leavers", 7);
     assert_eq!(reference_list_parts(&key), Some(("leavers", 7)));
     let range = reference_lists("leavers", 7);
