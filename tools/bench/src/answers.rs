@@ -7,6 +7,7 @@ use crate::figures::percentile;
 use crate::folder::Copy;
 use crate::in_process::InProcess;
 use crate::log_pages::{self, answer};
+use crate::pages;
 use crate::play::Filled;
 use crate::questions::samples;
 use crate::random::Random;
@@ -62,6 +63,7 @@ pub fn measure(
     rows.push(row.with_goal(Goal::at_most(60_000.0, 30_000.0)));
     rows.extend(log_pages::measure(plan, filled, &open, runtime)?);
     rows.extend(explanations::measure(plan, filled, &open, runtime)?);
+    rows.extend(pages::measure(plan, filled, &open, runtime)?);
     runtime.block_on(open.close());
     Ok(rows)
 }

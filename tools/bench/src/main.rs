@@ -20,6 +20,7 @@ mod in_process;
 mod load;
 mod log_pages;
 mod machine;
+mod pages;
 mod play;
 mod questions;
 mod random;
