@@ -54,21 +54,71 @@ test('what is exported is what is counted', async ({ page, server, visit }) => {
   expect(html).not.toContain(await server.tokenOf('auditor'));
 });
 
-test('the keyboard alone goes through the rows and opens one @script', async ({ page, visit }) => {
-  await visit('/operations?status=failure&limit=20');
+test('the keyboard alone finds a failure, looks into it and opens it @script', async ({ page, visit }) => {
+  await visit('/operations?limit=20');
+  await page.keyboard.press('/');
+  await page.keyboard.type('status:failure');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/failure/);
+  await expect(rows(page).first()).toContainText('failure');
+  const texts = await rows(page).allInnerTexts();
+  for (const text of texts) expect(text).toContain('failure');
+  await page.keyboard.press('j');
+  await expect(rows(page).nth(0)).toHaveClass(/\bat\b/);
+  await page.keyboard.press('j');
+  await expect(rows(page).nth(1)).toHaveClass(/\bat\b/);
+  await page.keyboard.press('k');
+  await expect(rows(page).nth(0)).toHaveClass(/\bat\b/);
+  await page.keyboard.press('e');
+  await expect(page.locator('tr.detail')).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(rows(page).nth(1)).toHaveClass(/\bat\b/);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/operations\/[^?]/);
+});
+
+test('a value of a filter narrows to as many as it says', async ({ page, visit }) => {
+  await visit('/operations');
+  const failure = page.locator('aside.facets a', { hasText: 'failure' }).first();
+  const count = (await failure.locator('.count').innerText()).trim();
+  await failure.click();
+  await expect(page).toHaveURL(/failure/);
+  await expect(page.locator('table[data-rows] [data-count]').first()).toContainText(count);
+  const chosen = page.locator('.range').getByRole('link', { name: /^Take out/ });
+  await chosen.first().click();
+  await expect(page).not.toHaveURL(/failure/);
+});
+
+test('dragging over the histogram narrows the time and the count @script', async ({ page, visit }) => {
+  await visit('/operations');
+  const count = page.locator('table[data-rows] [data-count]').first();
+  const before = await count.innerText();
+  const chart = page.locator('svg[data-brush]');
+  const box = await chart.boundingBox();
+  await page.evaluate(() => { window.stays = true; });
+  await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/from=.*to=/);
+  await expect(count).not.toHaveText(before);
+  expect(await page.evaluate(() => window.stays)).toBe(true);
+  const { searchParams } = new URL(page.url());
+  expect(Date.parse(searchParams.get('from'))).toBeLessThan(Date.parse(searchParams.get('to')));
+  // The address alone says the same.
+  const narrowed = await count.innerText();
+  await page.reload();
+  await expect(count).toHaveText(narrowed);
+  await page.goBack();
+  await expect(count).toHaveText(before);
+});
+
+test('a key tells the keys @script', async ({ page, visit }) => {
+  await visit('/operations?limit=20');
   await page.keyboard.press('?');
-  await expect(page.getByRole('dialog')).toBeVisible();
+  await expect(page.getByRole('dialog')).toContainText('next or previous row');
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toBeHidden();
-  await page.keyboard.press('j');
-  await page.keyboard.press('j');
-  await expect(rows(page).nth(1)).toHaveClass(/at/);
-  await page.keyboard.press('k');
-  await expect(rows(page).nth(0)).toHaveClass(/at/);
-  const link = rows(page).nth(0).locator('td:not(.open) a[href]').first();
-  const to = await link.getAttribute('href');
-  await page.keyboard.press('Enter');
-  await expect(page).toHaveURL(new URL(to, page.url()).href);
 });
 
 test('an empty answer says what to relax', async ({ page, visit }) => {

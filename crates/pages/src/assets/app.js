@@ -142,6 +142,12 @@ const keys = [["/", "go to the filter"], ["j  k", "next or previous row"], ["Ent
 const rows = () => all("table[data-rows] > tbody > tr:not(.detail)");
 let at = -1;
 
+// Where a row leads: the row of an operation to the operation, any other to what its first link names.
+function lead(row) {
+  const operation = row.id.startsWith("op-") ? one("td.event a[href]", row) : null;
+  return operation ?? one("td:not(.open) a[href]", row) ?? one("a[href]", row);
+}
+
 function move(by) {
   const list = rows();
   if (!list.length) return;
@@ -150,7 +156,7 @@ function move(by) {
   const row = list[at];
   row.classList.add("at");
   row.scrollIntoView({ block: "nearest" });
-  const link = one("td:not(.open) a[href]", row) ?? one("a[href]", row);
+  const link = lead(row);
   if (link) link.focus({ preventScroll: true });
   else say(row.innerText.replace(/\s+/g, " "));
 }
@@ -185,7 +191,7 @@ document.addEventListener("keydown", (event) => {
     }
     case "j": move(1); break;
     case "k": move(-1); break;
-    case "Enter": if (!event.target.closest("a, button, summary")) follow(row && one("td:not(.open) a[href]", row)); break;
+    case "Enter": if (!event.target.closest("a, button, summary")) follow(row && lead(row)); break;
     case "e": follow(row && (one("[data-expand]", row) ?? one("summary", row))); break;
     case "n": follow(one("nav.paging a[rel=next]")); break;
     case "y": copy(location.href, "Link"); break;
