@@ -89,6 +89,16 @@ impl Given {
         with_query(address.to_owned(), times)
     }
 
+    /// Another question about the same thing at the same time.
+    pub(crate) fn about(&self, described: &'static Described) -> Given {
+        let stays = |name: &str| match name {
+            "at" | "knownAt" | "tz" => described.known.contains(&name),
+            name => self.is_in_path(name),
+        };
+        let pairs = self.pairs.iter().filter(|(name, text)| stays(name) && !text.is_empty());
+        Given { described, pairs: pairs.cloned().collect(), own_names: &[], own: vec![] }
+    }
+
     /// The application in its path.
     pub(crate) fn app(&self) -> Option<&str> {
         self.get("app")
@@ -213,5 +223,16 @@ mod tests {
         assert_eq!(asked.with(&[("at", None)]).page(), PATH);
         let next = asked.with(&[("cursor", Some("y"))]).page();
         assert_eq!(next, format!("{PATH}?at=2026-03-31&cursor=y"));
+    }
+
+    #[test]
+    fn another_question_is_about_the_same_thing_and_time() {
+        let asked = given("?at=2026-03-31&nested=true&cursor=x&tab=chart&knownAt=7");
+        let stays = asked.about(described::<answers::StaysInGroup>().unwrap());
+        let path = PATH.replace("/members", "/intervals");
+        assert_eq!(stays.page(), format!("{path}?knownAt=7"));
+        let group = asked.about(described::<answers::OneGroup>().unwrap());
+        let path = PATH.replace("/members", "");
+        assert_eq!(group.page(), format!("{path}?at=2026-03-31&knownAt=7"));
     }
 }

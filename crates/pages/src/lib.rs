@@ -24,10 +24,12 @@ mod dress;
 mod error;
 #[cfg(test)]
 mod gallery;
+mod group;
 mod integrity;
 mod login;
 #[cfg(test)]
 mod markup;
+mod matrix;
 mod operations;
 mod pages;
 mod place;
@@ -36,7 +38,9 @@ mod question;
 mod reports;
 mod resource;
 mod start;
+mod stays;
 pub mod text;
+mod user;
 pub mod view;
 
 use std::sync::Arc;
@@ -56,7 +60,7 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .route("/login", get(login::form).post(login::sign_in))
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
-    let of_pages = admin::routes(pages::routes(of_pages));
+    let of_pages = group::acts(admin::routes(pages::routes(of_pages)));
     router
         .merge(query::framed(of_pages, query))
         .merge(assets::router())

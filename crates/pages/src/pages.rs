@@ -2,31 +2,10 @@
 
 use std::sync::Arc;
 
-use answers::Content;
-use answers::row::ScimResource;
 use axum::Router;
 use query::Query;
-use query::visit::Refusal;
 
-use crate::question::{More, Page, Shown, serve};
-use crate::resource::attributes;
-
-impl Page for answers::OneUser {
-    fn more(shown: &Shown<'_, answers::OneUser>) -> Result<More, Refusal> {
-        Ok(of_resource(&shown.answer.content))
-    }
-}
-
-impl Page for answers::OneGroup {
-    fn more(shown: &Shown<'_, answers::OneGroup>) -> Result<More, Refusal> {
-        Ok(of_resource(&shown.answer.content))
-    }
-}
-
-fn of_resource(content: &Content<ScimResource>) -> More {
-    let attributes = content.rows().iter().map(|one| attributes(one).to_string());
-    More { above: attributes.collect(), replaces_rows: true, ..More::default() }
-}
+use crate::question::{Page, serve};
 
 /// Names the questions with a page. Those before the semicolon show their rows and nothing beyond.
 macro_rules! pages {
@@ -49,11 +28,11 @@ macro_rules! pages {
 }
 
 pages! {
-    Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, Why, BlameOfUser,
-    BlameOfGroup, EveryGroup, AccessMatrix, Members, GroupSizes, PrivilegedGroups, Diff, StaysInGroup, StaysOfUser,
+    Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
+    BlameOfGroup, EveryGroup, Members, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
     OperationHistogram, OperationFacets, OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, OneSaved;
-    OneUser, OneGroup, OneApp, Operations, ReferenceLists, Tokens, SavedQuestions
+    AccessMatrix, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

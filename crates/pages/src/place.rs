@@ -59,11 +59,15 @@ pub(crate) fn tabs(described: &'static Described, given: &Given) -> Option<Tabs>
         let rest = template(one).strip_prefix(thing);
         rest.is_some_and(|rest| rest.matches('/').count() <= 1 && !rest.contains('{'))
     };
-    let tabs = all().iter().filter(is_of_thing).map(|one| {
-        let rest = template(one).trim_start_matches(thing).trim_start_matches('/');
+    let rest =
+        |one: &'static Described| template(one).trim_start_matches(thing).trim_start_matches('/');
+    let mut all: Vec<&'static Described> = all().iter().filter(is_of_thing).collect();
+    // What is not in the list comes last, in the order of the reference.
+    all.sort_by_key(|one| TABS.iter().position(|tab| *tab == rest(one)).unwrap_or(TABS.len()));
+    let tabs = all.into_iter().map(|one| {
         let address = given.fill(template(one));
         Tab {
-            label: tab_label(rest).to_owned(),
+            label: tab_label(rest(one)).to_owned(),
             href: given.at_same_time(&address),
             count: None,
             is_current: one.path == described.path,
@@ -85,6 +89,9 @@ fn beyond(app: &str) -> [Tab; 2] {
         tab("Failing", format!("/reports/failing?app={app}")),
     ]
 }
+
+/// The ends of paths in the order of their tabs: what most people ask first.
+const TABS: [&str; 7] = ["", "members", "intervals", "diff", "why", "timeline", "blame"];
 
 /// The name of a page in the way to it.
 pub(crate) fn label(described: &'static Described) -> String {

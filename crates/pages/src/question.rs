@@ -9,6 +9,7 @@ use answers::{
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use query::visit::{Refusal, SignedIn, Visit, Visitor};
@@ -21,7 +22,7 @@ use crate::error::rendered;
 use crate::place;
 use crate::view::{
     self, Cell, Choice, CoverageView, Crumb, Empty, Fact, Facts, Field, FormView, GapView, Heading,
-    Html, Link, Row, Shell, Stamp, TableView, Tabs, TakeAway,
+    Html, Link, PartView, Row, Shell, Stamp, TableView, Tabs, TakeAway,
 };
 
 /// A question with a page.
@@ -69,6 +70,8 @@ pub(crate) struct More {
     pub(crate) tabs: Option<Tabs>,
     /// Instead of the usual form.
     pub(crate) form: Option<String>,
+    /// What moves the page through time without loading it anew.
+    pub(crate) scrubber: Option<String>,
     /// Above the rows.
     pub(crate) above: Vec<String>,
     /// Below the rows.
@@ -77,6 +80,8 @@ pub(crate) struct More {
     pub(crate) replaces_rows: bool,
     /// What can be done with each row.
     pub(crate) acts: Option<RowActs>,
+    /// Whether they show what stands below the rows, too.
+    pub(crate) replaces_below: bool,
 }
 
 #[derive(Template)]
@@ -84,6 +89,7 @@ pub(crate) struct More {
 struct QuestionPage {
     shell: Shell,
     tabs: Option<Tabs>,
+    scrubber: Option<String>,
     form: Option<String>,
     lines_above: Vec<String>,
     coverage: CoverageView,
@@ -102,13 +108,6 @@ pub(crate) struct RowActs {
     pub(crate) heading: String,
     /// One for each row; none where nothing can be done.
     pub(crate) links: Vec<Option<Link>>,
-}
-
-/// A part below the rows.
-struct PartView {
-    title: String,
-    table: Option<TableView>,
-    lines: Vec<String>,
 }
 
 /// A page that needs values before it can ask.
@@ -204,7 +203,7 @@ fn asked<Q: Page>(
         }
         Content::One(None) => {}
     }
-    if below.table.is_some() || !below.lines.is_empty() {
+    if !more.replaces_below && (below.table.is_some() || !below.lines.is_empty()) {
         parts.push(below_of(below, &around));
     }
     let mut lines_above = vec![];
@@ -218,8 +217,9 @@ fn asked<Q: Page>(
         access_seq: None,
     };
     let mut crumbs = place::crumbs(given);
+    let path = |address: &str| address.split('?').next().unwrap_or_default().to_owned();
     if let Some(last) = crumbs.last_mut()
-        && last.href.as_deref() == Some(given.page().as_str())
+        && last.href.as_deref().map(path) == Some(path(&given.page()))
     {
         last.href = None;
     } else if !crumbs.is_empty() {
@@ -237,6 +237,7 @@ fn asked<Q: Page>(
     Ok(QuestionPage {
         shell,
         tabs: more.tabs.or_else(|| place::tabs(described, given)),
+        scrubber: more.scrubber,
         form: more.form.or_else(|| {
             let form = form(described, given);
             let is_shown = form.fields.iter().any(|field| field.kind != view::Kind::Hidden);
@@ -314,6 +315,101 @@ fn times<Q: Question>(described: &Described, answer: &Answer<Q>) -> String {
         words.push_str(&format!(", {}", described.order));
     }
     words
+}
+
+/// Another question of a page, answered over the same snapshot.
+pub(crate) struct Further<Q: Question> {
+    /// The address of its own page.
+    pub(crate) given: Given,
+    /// The question with its parameters.
+    pub(crate) question: Q,
+    /// Its answer.
+    pub(crate) answer: Answer<Q>,
+}
+
+impl<Q: Question> Shown<'_, Q> {
+    /// The usual form, with fields for the parameters that are the page's own.
+    pub(crate) fn form_with(&self, own: Vec<Field>) -> Option<String> {
+        let mut form = form(described::<Q>()?, self.given);
+        form.fields.retain(|field| own.iter().all(|one| one.name != field.name));
+        form.fields.extend(own);
+        Some(form.to_string())
+    }
+
+    /// The rows of the page as a table.
+    pub(crate) fn table(&self, caption: &str) -> TableView {
+        table_of(caption, self.given, self.question, self.answer)
+    }
+
+    /// What stands below the rows of the page.
+    pub(crate) fn below(&self, title: &str) -> PartView {
+        titled_below(title, self.given, self.question, self.answer)
+    }
+
+    /// Asks another question about the same thing at the same time, with further parameters. `None` if
+    /// nothing is recorded that could answer it, as for an application of which only logs are known.
+    ///
+    /// # Errors
+    /// When it cannot be answered.
+    pub(crate) fn further<F: Page>(
+        &self,
+        changes: &[(&str, Option<&str>)],
+    ) -> Result<Option<Further<F>>, Refusal> {
+        let Some(described) = described::<F>() else { return Ok(None) };
+        let given = self.given.about(described).with(changes);
+        let pairs = given.pairs();
+        match self.visit.ask::<F>(&pairs) {
+            Ok(answer) => {
+                let question = self.visit.read(&pairs)?;
+                Ok(Some(Further { given, question, answer }))
+            }
+            Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
+impl<Q: Question> Further<Q> {
+    /// The first page of its rows; the next page is one of its own.
+    pub(crate) fn table(&self, caption: &str) -> TableView {
+        table_of(caption, &self.given, &self.question, &self.answer)
+    }
+
+    /// What stands below its rows.
+    pub(crate) fn below(&self, title: &str) -> PartView {
+        titled_below(title, &self.given, &self.question, &self.answer)
+    }
+}
+
+/// What stands below the rows of an answer, under a title.
+fn titled_below<Q: Question>(
+    title: &str,
+    given: &Given,
+    question: &Q,
+    answer: &Answer<Q>,
+) -> PartView {
+    let below = question.below(&answer.beside, answer.content.rows().len() as u64);
+    let mut part = below_of(below, &Around { app: given.app(), given });
+    match &mut part.table {
+        Some(table) => table.caption = title.to_owned(),
+        None => part.title = title.to_owned(),
+    }
+    part
+}
+
+/// The first page of an answer's rows.
+fn table_of<Q: Question>(
+    caption: &str,
+    given: &Given,
+    question: &Q,
+    answer: &Answer<Q>,
+) -> TableView {
+    let around = Around { app: given.app(), given };
+    let view = rows_of(caption, &question.columns(), answer.content.rows(), &around);
+    match described::<Q>() {
+        Some(described) => paged(view, described, given, &answer.envelope),
+        None => view,
+    }
 }
 
 /// A table of typed rows.

@@ -41,6 +41,10 @@ clockTest.describe('somebody leaves and comes back', () => {
     await expect(rows(page)).toHaveCount(2);
     await expect(page.locator('main')).toContainText('comes.and.goes@');
 
+    // A bar for each row of the table, in one row of bars, because it is one member.
+    await expect(page.locator('.bars > li:not(.axis)')).toHaveCount(1);
+    await expect(page.locator('.bars rect.stay')).toHaveCount(2);
+
     await visit(`${address}/members?at=${left}`);
     await expect(rows(page)).toHaveCount(1);
     await visit(`${address}/members?at=${start}`);
@@ -48,13 +52,71 @@ clockTest.describe('somebody leaves and comes back', () => {
     await visit(`${address}/members?at=${back}`);
     await expect(rows(page)).toHaveCount(1);
 
-    const difference = async (from, to, word) => {
+    const difference = async (from, to, word, list) => {
       await visit(`${address}/diff?from=${from}&to=${to}`);
       await expect(rows(page)).toHaveCount(1);
       await expect(rows(page)).toContainText(word);
+      // The lists side by side say the same.
+      const lists = page.locator('.changes section');
+      await expect(lists.filter({ hasText: list })).toContainText('comes.and.goes@');
+      await expect(lists.filter({ hasText: 'Nobody' })).toHaveCount(2);
     };
-    await difference(start, left, 'removed');
-    await difference(left, back, 'added');
-    await difference(start, back, 'returned');
+    await difference(start, left, 'removed', 'Removed');
+    await difference(left, back, 'added', 'Added');
+    await difference(start, back, 'returned', 'Left and returned');
   });
+});
+
+test('the page of a group is about its instant', async ({ page, server, visit }) => {
+  const at = '2026-06-10';
+  const { rows: expected } = await server.get(`${groupPath}/members?at=${at}`);
+  await visit(`${groupPath}?at=${at}`);
+  await expect(rows(page)).toHaveCount(expected.length);
+  await expect(page.locator('.facts div', { hasText: 'Members' })).toContainText(String(expected.length));
+  // The numbers of the chart are those of the question.
+  const { rows: sizes } = await server.get(`${groupPath}/sizes`);
+  await expect(page.locator('details.numbers tbody tr')).toHaveCount(sizes.length);
+  await page.locator('nav.moves a[rel=prev]').click();
+  await expect(page).toHaveURL(/[?&]at=2026/);
+});
+
+test.describe('the mark of a privileged group', () => {
+  test.use({ role: 'admin' });
+
+  test('an admin marks a group and takes the mark away', async ({ page, server, visit }) => {
+    const group = (await server.get(`/apps/${APP}/groups`)).rows.find((row) => !row.privileged);
+    await visit(`/apps/${APP}/groups/${group.groupId}`);
+    const fact = page.locator('.facts dl > div', { hasText: 'Privileged' }).locator('dd');
+    await page.getByRole('button', { name: 'Mark as privileged' }).click();
+    await expect(fact).toContainText('privileged');
+    await page.getByRole('button', { name: 'Remove the mark' }).click();
+    await expect(fact).toContainText('not marked');
+  });
+});
+
+test('an auditor has no button that marks', async ({ page, visit }) => {
+  await visit(groupPath);
+  await expect(page.locator('.facts').first()).toBeVisible();
+  await expect(page.getByRole('button', { name: /privileged/ })).toHaveCount(0);
+});
+
+clockTest('a group of 5,000 members stays quick', async ({ page, server, visit, signInAgain }) => {
+  const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
+  const group = await provision(server, APP, 'POST', '/Groups', {
+    schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'],
+    displayName: 'Everybody',
+  });
+  for (let start = 0; start < 5_000; start += 1_000) {
+    const value = Array.from({ length: 1_000 }, (_, number) => ({ value: `person-${start + number}` }));
+    const add = { schemas: [PATCH], Operations: [{ op: 'add', path: 'members', value }] };
+    await provision(server, APP, 'PATCH', `/Groups/${group.id}`, add);
+  }
+  await signInAgain();
+  for (const tab of ['', '/intervals', '/diff', '/members']) {
+    const started = Date.now();
+    await visit(`/apps/${APP}/groups/${group.id}${tab}`);
+    await expect(page.locator('main')).toContainText('5,000');
+    // A debug build on a busy machine: no page reads or writes all of them.
+    expect(Date.now() - started, tab).toBeLessThan(3_000);
+  }
 });

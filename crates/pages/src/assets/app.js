@@ -208,10 +208,11 @@ for (const form of all("form[method=get]")) {
 }
 
 // Parts that a page may have. `replace` shows another address of the same page without loading it anew:
-// every element with `data-part` takes the content of its twin.
+// every element with `data-part` takes the content of its twin. Sliders stay,
+// so that a hand on one is not disturbed; those that nobody moves follow.
 
 let replacing = null;
-async function replace(address, { isNew = true, only = null } = {}) {
+async function replace(address, { isNew = true, only = null, by = null } = {}) {
   replacing?.abort();
   replacing = new AbortController();
   try {
@@ -221,6 +222,12 @@ async function replace(address, { isNew = true, only = null } = {}) {
     for (const part of all(only ? `[data-part="${only}"]` : "[data-part]")) {
       const twin = one(`[data-part="${CSS.escape(part.dataset.part)}"]`, page);
       if (twin) part.replaceWith(document.adoptNode(twin));
+    }
+    for (const slider of all("input[data-scrubber]")) {
+      const twin = one(`#${CSS.escape(slider.id)}`, page);
+      if (!twin || slider === by) continue;
+      slider.value = twin.getAttribute("value");
+      slider.dispatchEvent(new Event("moved"));
     }
     document.title = page.title;
     if (isNew) history.pushState(null, "", address);
@@ -232,6 +239,12 @@ async function replace(address, { isNew = true, only = null } = {}) {
     if (error.name !== "AbortError") location.assign(address);
   }
 }
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  replace(link.href.baseVal ?? link.href);
+});
 addEventListener("popstate", () => { if (one("[data-part]")) replace(location.href, { isNew: false }); });
 
 // A row that opens does so in its place.
@@ -313,14 +326,16 @@ function scrub(slider) {
   const go = () => {
     const address = new URL(location.href);
     address.searchParams.delete("cursor");
-    address.searchParams.set("at", instant());
-    replace(address.href);
+    if (slider.value === slider.max) address.searchParams.delete("at");
+    else address.searchParams.set("at", instant());
+    replace(address.href, { by: slider });
   };
   const tell = () => {
     if (shown) shown.textContent = `${instant().slice(0, 19).replace("T", " ")} UTC`;
     slider.setAttribute("aria-valuetext", instant());
   };
   let wait = null;
+  slider.addEventListener("moved", tell);
   slider.addEventListener("input", () => {
     tell();
     clearTimeout(wait);

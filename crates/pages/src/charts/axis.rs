@@ -133,7 +133,7 @@ impl Axis {
         ((time.0 as f64 - self.from.0 as f64) / span * 100.0).clamp(0.0, 100.0)
     }
 
-    pub(super) fn x(&self, time: Time) -> String {
+    pub(crate) fn x(&self, time: Time) -> String {
         short(self.place(time))
     }
 
@@ -149,7 +149,7 @@ impl Axis {
     }
 
     /// The bands of what was not watched and can be seen: place and width in per cent, and the words.
-    pub(super) fn bands(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn bands(&self) -> Vec<(String, String, String)> {
         let seen = |gap: &&Gap| {
             gap.from.is_none_or(|from| from < self.to) && gap.to.is_none_or(|to| to > self.from)
         };

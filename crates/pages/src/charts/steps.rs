@@ -31,6 +31,8 @@ pub struct Steps {
     pub points: Vec<Point>,
     /// A time to mark: the one that the page is about.
     pub mark: Option<Time>,
+    /// The start of an address that ends in an instant: each number leads there.
+    pub link: Option<String>,
 }
 
 /// More points than this cannot be told apart.
@@ -46,6 +48,15 @@ struct Picture<'a> {
     top: String,
     mark: Option<String>,
     plot: u32,
+    hits: Vec<Hit>,
+}
+
+/// The time in which a number holds, as a place to click.
+struct Hit {
+    x: String,
+    width: String,
+    href: String,
+    words: String,
 }
 
 const PLOT: u32 = 96;
@@ -65,6 +76,27 @@ impl Steps {
             }
         }
         Cow::Owned(drawn)
+    }
+
+    /// The address of the instant at which a number holds. A point is known to the second, and what made it
+    /// may have happened later in that second.
+    fn href(&self, point: &Point) -> Option<String> {
+        let moment = Time(point.at.0.saturating_add(1)).moment();
+        Some(format!("{}{}", self.link.as_ref()?, answers::encoded(&moment)))
+    }
+
+    fn hits(&self, points: &[Point]) -> Vec<Hit> {
+        let ends = points.iter().skip(1).map(|point| point.at).chain([self.axis.to]);
+        let hit = |(point, end): (&Point, Time)| {
+            let value = grouped(point.value);
+            Some(Hit {
+                x: self.axis.x(point.at),
+                width: self.axis.wide(point.at, end),
+                href: self.href(point)?,
+                words: format!("{value} {} from {} UTC", self.unit, point.at.words()),
+            })
+        };
+        points.iter().zip(ends).filter_map(hit).collect()
     }
 
     /// The chart with its numbers.
@@ -109,6 +141,7 @@ impl Steps {
             top: format!("{} {}", grouped(top), self.unit),
             mark: self.mark.map(|mark| self.axis.x(mark)),
             plot: PLOT,
+            hits: self.hits(&points),
         };
         let left_out = self.points.len() - points.len();
         let remark = match left_out {
@@ -128,7 +161,14 @@ impl Steps {
             headings: Figure::columns(&[(Look::Time, "From"), (Look::Number, &self.unit)]),
             rows: points
                 .iter()
-                .map(|point| vec![Cell::time(point.at.moment()), Cell::number(point.value)])
+                .map(|point| {
+                    let time = Cell::time(point.at.moment());
+                    let time = match self.href(point) {
+                        Some(href) => time.linked(href),
+                        None => time,
+                    };
+                    vec![time, Cell::number(point.value)]
+                })
                 .collect(),
             has_gaps: !self.axis.bands().is_empty(),
         }

@@ -94,6 +94,7 @@ fn steps(text: &str) -> Steps {
         ],
         mark: Some(axis.to),
         axis,
+        link: Some(format!("/x?t={}&at=", answers::encoded(text))),
     }
 }
 

@@ -14,7 +14,9 @@ pub enum Mark {
     /// It was not asked, because an earlier node decides.
     #[default]
     NotAsked,
-    /// It cannot be known from here.
+    /// Nothing at hand could show it.
+    NotObservable,
+    /// There is evidence, and it does not decide.
     Unknown,
 }
 
@@ -23,7 +25,7 @@ impl Mark {
         match self {
             Mark::Yes => "✓",
             Mark::No => "✗",
-            Mark::NotAsked => "·",
+            Mark::NotAsked | Mark::NotObservable => "·",
             Mark::Unknown => "?",
         }
     }
@@ -33,6 +35,7 @@ impl Mark {
             Mark::Yes => "yes",
             Mark::No => "no",
             Mark::NotAsked => "does not matter",
+            Mark::NotObservable => "not observable from here",
             Mark::Unknown => "not known",
         }
     }
@@ -41,7 +44,7 @@ impl Mark {
         match self {
             Mark::Yes => "good",
             Mark::No => "bad",
-            Mark::NotAsked => "quiet",
+            Mark::NotAsked | Mark::NotObservable => "quiet",
             Mark::Unknown => "warn",
         }
     }
