@@ -21,6 +21,7 @@ pub mod questions;
 pub mod record;
 pub mod reports;
 pub mod resources;
+pub mod reviews;
 pub mod why;
 
 /// A resource right after some event.

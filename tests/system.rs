@@ -74,6 +74,7 @@ mod cases {
     mod public_client;
     mod questions;
     mod refused_creates;
+    mod reviews;
     mod roles;
     mod schemas_from_files;
     mod scim;

@@ -106,6 +106,9 @@ async fn every_question_is_found_by_each_application_that_it_showed() {
     two.upload("name=staff", "userName,terminatedAt\nmira,2026-01-01\n").await;
     let saved = json!({"name": "weekly", "question": "/api/v1/apps/boat/groups"});
     assert_eq!(two.server.admin("POST", "/api/v1/saved-questions", &saved).await.status, 201);
+    let review = json!({"question": "/api/v1/apps/boat/matrix", "outcome": "approved"});
+    let review = two.server.admin("POST", "/api/v1/reviews", &review).await;
+    assert_eq!(review.status, 201, "{review:?}");
     let operations = two.ask("/api/v1/operations?app=boat").await;
     let samples = Samples {
         app: "boat",
@@ -116,6 +119,7 @@ async fn every_question_is_found_by_each_application_that_it_showed() {
         saved: "weekly",
         token: "1".to_owned(),
         operation: operations["rows"][0]["seq"].to_string(),
+        review: review.body["seq"].to_string(),
     };
     // What is shown, whether that is of all applications, and how it is asked for.
     let mut asked: Vec<(Shown, String)> = vec![];

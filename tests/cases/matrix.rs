@@ -6,37 +6,37 @@ use crate::harness::in_process::{InProcess, START};
 
 const SECOND: i64 = 1_000_000;
 
-struct Boat {
-    server: InProcess,
-    token: String,
+pub(super) struct Boat {
+    pub(super) server: InProcess,
+    pub(super) token: String,
     _folder: tempfile::TempDir,
 }
 
 impl Boat {
-    async fn new() -> Boat {
+    pub(super) async fn new() -> Boat {
         let folder = tempfile::tempdir().unwrap();
         let server = InProcess::open(&folder.path().join("data"), START).await;
         let token = server.add_app("boat").await;
         Boat { server, token, _folder: folder }
     }
 
-    async fn add(&self, kind: &str, body: Value) -> String {
+    pub(super) async fn add(&self, kind: &str, body: Value) -> String {
         let path = format!("/apps/boat/scim/v2/{kind}");
         let answer = self.server.send("POST", &path, &self.token, &body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
-    async fn user(&self, name: &str) -> String {
+    pub(super) async fn user(&self, name: &str) -> String {
         self.add("Users", json!({"userName": name, "active": true})).await
     }
 
-    async fn group(&self, name: &str, members: &[&str]) -> String {
+    pub(super) async fn group(&self, name: &str, members: &[&str]) -> String {
         let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
         self.add("Groups", json!({"displayName": name, "members": members})).await
     }
 
-    async fn patch(&self, group: &str, op: &str, member: &str) {
+    pub(super) async fn patch(&self, group: &str, op: &str, member: &str) {
         let operation = match op {
             "add" => json!({"op": "add", "path": "members", "value": [{"value": member}]}),
             _ => json!({"op": "remove", "path": format!("members[value eq \"{member}\"]")}),
@@ -49,18 +49,18 @@ impl Boat {
     }
 
     /// Lets a second pass, and returns the instant before.
-    fn later(&self) -> String {
+    pub(super) fn later(&self) -> String {
         let now = self.server.clock.now();
         self.server.clock.set(event::Timestamp(now.0 + SECOND));
         now.to_string()
     }
 
-    async fn ask(&self, path: &str) -> (u16, Value) {
+    pub(super) async fn ask(&self, path: &str) -> (u16, Value) {
         let answer = self.server.admin("GET", &format!("/api/v1{path}"), &Value::Null).await;
         (answer.status, answer.body)
     }
 
-    async fn matrix(&self, query: &str) -> Value {
+    pub(super) async fn matrix(&self, query: &str) -> Value {
         let (status, answer) = self.ask(&format!("/apps/boat/matrix?{query}")).await;
         assert_eq!(status, 200, "{answer:#}");
         answer

@@ -73,6 +73,9 @@ fn every_answer_is_described() {
     assert_eq!(admin.send("POST", path, &[], list).unwrap().status, 201);
     let saved = json!({"name": "weekly", "question": "/api/v1/apps/boat/groups"});
     assert_eq!(admin.post("/api/v1/saved-questions", &saved).status, 201);
+    let review = json!({"question": "/api/v1/apps/boat/matrix", "outcome": "approved"});
+    let review = admin.post("/api/v1/reviews", &review);
+    assert_eq!(review.status, 201);
     let sacrificial = admin.post("/api/v1/tokens", &json!({"role": "auditor"}));
     let operations = admin.rows("/api/v1/operations?app=boat");
     let created = operations.iter().find(|row| row["operation"] == "POST User").unwrap();
@@ -87,6 +90,7 @@ fn every_answer_is_described() {
         saved: "weekly",
         token: sacrificial.body["id"].as_str().unwrap().to_owned(),
         operation: created["seq"].to_string(),
+        review: review.body["seq"].to_string(),
     };
     let mut values = json!({"query.app": "boat", "query.list": "staff"});
     let questions = answers::all().iter().map(|one| &one.parameters);

@@ -162,7 +162,7 @@ impl Tester<'_> {
     }
 
     /// An event to ask about: six of eight are operations, and one has evidence.
-    fn event(&self, pick: &Pick) -> Seq {
+    fn event(&self, shape: &Shape, pick: &Pick) -> Seq {
         let events = &self.history.events;
         let is_shown = |event: &&event::Event| {
             matches!(event.header.fact, event::Fact::Operation(_) | event::Fact::Imported(_))
@@ -173,6 +173,12 @@ impl Tester<'_> {
             _ => None,
         });
         let approved: Vec<Seq> = approved.collect();
+        let reviews =
+            events.iter().filter(|event| matches!(event.header.fact, event::Fact::ReviewAdded(_)));
+        let reviews: Vec<Seq> = reviews.map(|event| event.seq).collect();
+        if shape.kind == Kind::Review && !reviews.is_empty() && pick.what % 8 > 1 {
+            return reviews[usize::from(pick.event) % reviews.len()];
+        }
         match pick.what % 8 {
             0 => Seq::from(pick.event) % (events.len() as Seq + 1),
             1 if !approved.is_empty() => approved[usize::from(pick.event) % approved.len()],
@@ -233,7 +239,7 @@ impl Tester<'_> {
             within_seconds: *one(&within, pick.what)?,
             resource: None,
             filters: filters(pick.what),
-            event: self.event(pick),
+            event: self.event(shape, pick),
             credential: pick.flags[1].then(|| (pick.what % 12).to_string()),
             buckets: *one(&[Some(2), Some(3), Some(7), Some(20)], pick.what)?,
             job: (*one(&["boat", "boat", "raft", "punt", "scim.0"], pick.what)?).to_owned(),

@@ -207,6 +207,7 @@ fn tokens_planted_everywhere_are_found_nowhere() {
         saved: "weekly",
         token: "2".to_owned(),
         operation: operation.clone(),
+        review: "0".to_owned(),
     };
     let mut addresses: BTreeMap<&str, (Address, BTreeSet<&str>)> = BTreeMap::new();
     let questions = ::answers::all().iter().map(|one| (one.path, &one.parameters));

@@ -89,6 +89,13 @@ pub enum Step {
     Approve {
         event: u16,
     },
+    /// Reviews the members of a group, or a matrix, some seconds ago; `what` chooses the question.
+    Review {
+        group: u8,
+        what: u8,
+        ago: u8,
+        revoke: bool,
+    },
     /// Marks a group as privileged, or takes the mark away.
     Mark {
         group: u8,
@@ -152,6 +159,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         6 => (any::<u8>(), any::<u8>()).prop_map(|(group, member)| Step::Nest { group, member }),
         1 => (0..6_u8).prop_map(|name| Step::Refused { name }),
         2 => any::<u16>().prop_map(|event| Step::Approve { event }),
+        2 => (any::<u8>(), any::<u8>(), 0..4_u8, any::<bool>())
+            .prop_map(|(group, what, ago, revoke)| Step::Review { group, what, ago, revoke }),
         2 => (any::<u8>(), any::<bool>())
             .prop_map(|(group, privileged)| Step::Mark { group, privileged }),
         1 => prop::collection::vec((0..3_u8, 0..6_u8, any::<i8>()), 0..4)
@@ -314,6 +323,43 @@ impl<'a> Player<'a> {
         ids.map(|(_, id)| json!({ "value": id })).collect()
     }
 
+    /// Reviews the direct members of a group, its nested ones, or a matrix. With `revoke`, the first direct
+    /// membership is to end.
+    async fn review(&mut self, group: u8, what: u8, ago: u8, revoke: bool) {
+        let group = self.pick(Some("Groups"), group).map(|(_, id)| id.clone());
+        let (app, ago) = (self.app, u32::from(ago) * 7);
+        let question = match (what % 5, group) {
+            (0, Some(id)) => format!("/api/v1/apps/{app}/groups/{id}/members?at=-{ago}s"),
+            (1, Some(id)) => {
+                format!("/api/v1/apps/{app}/groups/{id}/members?at=-{ago}s&nested=true")
+            }
+            (2, _) => format!("/api/v1/apps/{app}/matrix?at=-{ago}s&nested=true"),
+            (3, _) => format!("/api/v1/apps/{app}/matrix?at=-{ago}s&allUsers=true"),
+            _ => format!("/api/v1/apps/{app}/matrix"),
+        };
+        let mut body = json!({"question": question, "outcome": "approved", "remark": "fine"});
+        if revoke {
+            let answer = self.server.admin("GET", &question, &Value::Null).await.body;
+            let rows = answer["rows"].as_array().cloned().unwrap_or_default();
+            let first = rows.iter().find_map(|row| {
+                let group = match row["cells"].as_array() {
+                    None => (row["direct"] == true).then_some(&answer["groupId"]),
+                    Some(cells) => cells
+                        .iter()
+                        .position(|cell| cell["direct"] == true)
+                        .map(|place| &answer["groups"][place]["groupId"]),
+                };
+                let user = row["userId"].as_str()?;
+                Some(json!({"userId": user, "groupId": group?.as_str()?}))
+            });
+            if let Some(first) = first {
+                body["outcome"] = json!("approvedWithRevocations");
+                body["revoke"] = json!([first]);
+            }
+        }
+        self.server.admin("POST", "/api/v1/reviews", &body).await;
+    }
+
     pub async fn create(&mut self, kind: &'static str, body: Value) {
         let created = self.send("POST", &format!("/{kind}"), &body).await;
         if let Some(id) = created["id"].as_str() {
@@ -469,6 +515,9 @@ impl<'a> Player<'a> {
                     body["approvedAt"] = json!("2026-03-01T08:00:00.000000Z");
                 }
                 self.server.admin("POST", &path, &body).await;
+            }
+            Step::Review { group, what, ago, revoke } => {
+                self.review(*group, *what, *ago, *revoke).await;
             }
             Step::Mark { group, privileged } => {
                 let Some((_, id)) = self.pick(Some("Groups"), *group) else { return };

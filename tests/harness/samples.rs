@@ -17,6 +17,8 @@ pub struct Samples {
     pub token: String,
     /// The seq of an operation of the application.
     pub operation: String,
+    /// The seq of a review of the application's memberships.
+    pub review: String,
 }
 
 /// An address that can be asked.
@@ -36,6 +38,7 @@ impl Samples {
             Kind::Bool => return vec!["true".to_owned(), "false".to_owned()],
             Kind::Text => self.text(parameter),
             Kind::Flag => "true",
+            Kind::Number { .. } if parameter.name == "review" => &self.review,
             Kind::Number { min, .. } => return vec![min.to_string()],
             Kind::App => self.app,
             Kind::User | Kind::Resource => self.user,
@@ -114,7 +117,7 @@ impl Address {
     fn add(&mut self, parameter: &Parameter, value: &str) {
         let name = parameter.name;
         self.is_of_application |= matches!(parameter.kind, Kind::App | Kind::QuestionName)
-            || matches!(name, "operation" | "job");
+            || matches!(name, "operation" | "job" | "review");
         match parameter.place {
             Place::Path => self.text = self.text.replace(&format!("{{{name}}}"), value),
             Place::Query | Place::Time | Place::Page => self.with(&format!("{name}={value}")),

@@ -85,6 +85,11 @@ impl<'a> Known<'a> {
         &self.history.events
     }
 
+    /// The same history when it had `size` events.
+    pub fn limited_to(&self, size: usize) -> Known<'a> {
+        Known { size, ..*self }
+    }
+
     /// The known events of an application.
     pub fn events_of(&self, application: Application) -> impl Iterator<Item = &'a Event> {
         self.events().iter().filter(move |event| event.header.application == application)

@@ -7,7 +7,8 @@ use super::known::{Known, coverage};
 use super::reports::Termination;
 use super::resources::{Found, id_of};
 use super::{
-    counts, detail, imports, jobs, members, operations, overview, record, reports, resources, why,
+    counts, detail, imports, jobs, members, operations, overview, record, reports, resources,
+    reviews, why,
 };
 
 /// A kind of question.
@@ -46,6 +47,8 @@ pub enum Kind {
     Why,
     ImportedWhy,
     Evidence,
+    Reviews,
+    Review,
     Orphans,
     Drift,
     Accesses,
@@ -77,7 +80,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 40] = [
+pub const SHAPES: [Shape; 42] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -115,6 +118,8 @@ pub const SHAPES: [Shape; 40] = [
     shape(Kind::Why, true, When::At, false),
     shape(Kind::ImportedWhy, true, When::At, false),
     shape(Kind::Evidence, true, When::Never, true),
+    shape(Kind::Reviews, true, When::Stretch, true),
+    shape(Kind::Review, true, When::Never, false),
     shape(Kind::Orphans, true, When::At, true),
     shape(Kind::Drift, true, When::Stretch, true),
     shape(Kind::Accesses, true, When::Stretch, true),
@@ -348,6 +353,8 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Why => format!("{app}/users/{user}/why"),
         Kind::ImportedWhy => format!("/apps/raft/users/{user}/why"),
         Kind::Evidence => format!("/operations/{}/evidence", parameters.event),
+        Kind::Reviews => "/reviews".to_owned(),
+        Kind::Review => format!("/reviews/{}", parameters.event),
         Kind::Orphans => "/reports/orphans".to_owned(),
         Kind::Drift => "/reports/drift".to_owned(),
         Kind::Accesses => "/access-log".to_owned(),
@@ -426,7 +433,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::Failing
         | Kind::Drift
         | Kind::Coverage => add("app", app),
-        Kind::PrivilegedGroups | Kind::Overview => add("app", app),
+        Kind::PrivilegedGroups | Kind::Overview | Kind::Reviews => add("app", app),
         Kind::Groups
         | Kind::Group
         | Kind::UserTimeline
@@ -438,6 +445,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::Why
         | Kind::ImportedWhy
         | Kind::Evidence
+        | Kind::Review
         | Kind::Job => {}
     }
     match pairs.is_empty() {
@@ -490,6 +498,8 @@ pub fn expected(
         Kind::Why => why::why(known, parameters, "boat"),
         Kind::ImportedWhy => why::why(known, parameters, "raft"),
         Kind::Evidence => record::evidence(known, parameters),
+        Kind::Reviews => reviews::list(known, parameters),
+        Kind::Review => reviews::one(known, parameters),
         Kind::Orphans => reports::orphans(known, parameters, list),
         Kind::Drift => operations::drift(known, parameters),
         Kind::Accesses => record::accesses(known, parameters),
@@ -512,6 +522,10 @@ pub fn expected(
         }
         When::Never => (vec![], known.is_repeatable.then_some(known.size)),
     };
+    if matches!(shape.kind, Kind::Reviews) {
+        // What was reviewed is on record, whatever was not watched.
+        gaps.clear();
+    }
     if spans_several(known, shape.kind, parameters) {
         gaps.iter_mut().for_each(|gap| gap["application"] = Value::Null);
     }

@@ -6,6 +6,7 @@ mod imports;
 mod links;
 mod lists;
 mod privileged;
+mod reviews;
 mod saved;
 mod tokens;
 
@@ -28,6 +29,7 @@ pub use self::imports::{
 pub use self::links::{AddedLoginLink, LoginLink};
 pub use self::lists::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
 pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
+pub use self::reviews::{AddReview, AddedReview, NewReview, NewRevocation, REVIEW_BYTES_MAX};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 pub use self::tokens::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
 use crate::parameter::{Parameter, own};
@@ -98,6 +100,11 @@ pub enum Takes {
     Nothing,
     /// A JSON object of at most [`JSON_BYTES_MAX`] bytes.
     Json,
+    /// A longer JSON object.
+    LongJson {
+        /// At most so many.
+        bytes_max: usize,
+    },
     /// Bytes of another kind.
     Bytes {
         /// What they are, as a sentence without a full stop.
@@ -198,6 +205,7 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<LoginLink>(),
             DescribedAct::of::<RevokeToken>(),
             DescribedAct::of::<AddEvidence>(),
+            DescribedAct::of::<AddReview>(),
             DescribedAct::of::<AddList>(),
             DescribedAct::of::<MarkGroup>(),
             DescribedAct::of::<UnmarkGroup>(),

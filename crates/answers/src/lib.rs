@@ -45,6 +45,7 @@ pub use question::{
 };
 pub use read::{Misread, read};
 pub use reference::reference;
+pub use reviews::Outcome;
 pub use sentence::{basis, created};
 pub use spread::{FileColumn, Spread};
 pub use table::{Cell, Column, Heading, Look, Width, cells};
@@ -104,6 +105,7 @@ questions! {
     coverage: Integrity Unwatched "Coverage";
     job: Applications Job "Provisioning";
     evidence: Operations EvidenceOf "Evidence";
+    reviews: Groups Reviews "Reviews", Groups OneReview "Review";
     reference_lists: Configuration ReferenceLists "Reference lists";
     saved: Configuration SavedQuestions "Saved questions", Configuration OneSaved "Saved question";
     tokens: Configuration Tokens "Tokens";
@@ -145,6 +147,7 @@ pub mod row {
     pub use crate::profiles::{Profile, ProfileVersion};
     pub use crate::reactivated::Reactivation;
     pub use crate::reference_lists::ReferenceList;
+    pub use crate::reviews::{Review, Revocation, WholeReview};
     pub use crate::saved::SavedQuestion;
     pub use crate::sizes::{GroupSize, GroupSized};
     pub use crate::tokens::IssuedToken;

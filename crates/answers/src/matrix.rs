@@ -24,13 +24,15 @@ pub struct AccessMatrix {
                                      a comma in double quotes"))]
     pub groups: Option<Groups>,
     /// Compare with the memberships at this earlier instant: a time, a date (its last instant), or -90d
-    #[schemars(extend("x-words" = "compared with"))]
+    #[schemars(extend("x-words" = "compared with", "x-label" = "Compared with"))]
     pub compare: Option<Instant>,
     /// Also count the members of groups within a group, however deep
     #[serde(default)]
+    #[schemars(extend("x-label" = "Members of nested groups too"))]
     pub nested: bool,
     /// Also show the users that existed and were in none of the groups
     #[serde(default)]
+    #[schemars(extend("x-label" = "Users in no group too"))]
     pub all_users: bool,
 }
 

@@ -154,7 +154,7 @@ fn act(one: &DescribedAct, answers: &mut SchemaGenerator, bodies: &mut SchemaGen
     );
     operation["requestBody"] = match one.takes {
         Takes::Nothing => return operation,
-        Takes::Json => {
+        Takes::Json | Takes::LongJson { .. } => {
             let mut content = json!({"schema": body});
             if let Some((_, text)) = one.examples.first() {
                 content["example"] = serde_json::from_str(text).unwrap_or_default();

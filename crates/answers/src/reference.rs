@@ -141,8 +141,12 @@ fn act(page: &mut String, one: &DescribedAct, generator: &mut SchemaGenerator) {
     let (body, reply) = (one.body(generator), one.reply(generator));
     match one.takes {
         Takes::Nothing => {}
-        Takes::Json => {
-            page.push_str("\nThe body:\n");
+        Takes::Json | Takes::LongJson { .. } => {
+            let limit = match one.takes {
+                Takes::LongJson { bytes_max } => format!(", of at most {} MiB", bytes_max >> 20),
+                _ => String::new(),
+            };
+            page.push_str(&format!("\nThe body{limit}:\n"));
             plain(page, &object(&body, generator), generator);
         }
         Takes::Bytes { words, bytes_max, .. } => {

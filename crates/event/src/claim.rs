@@ -1,5 +1,5 @@
 //! Claims: entries imported from a provider's log. And what people do with the record: questions,
-//! evidence, reference lists.
+//! evidence, reference lists, reviews.
 
 use crate::action::{Action, Status};
 use crate::clock::Timestamp;
@@ -148,6 +148,56 @@ pub struct Access {
 pub struct EvidenceAdded {
     /// The seq of the operation.
     pub operation: Seq,
+}
+
+/// Somebody reviewed the answer to a question about an application: who was in its groups at an instant.
+/// What the question was and what the reviewer remarked is a part, [`crate::Content::Note`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReviewAdded {
+    /// The instant that the question is about.
+    pub at: Timestamp,
+    /// The last event that the answer used.
+    pub known_at: Seq,
+    /// How many rows the answer had.
+    pub rows: u64,
+    /// SHA-256 of the answer's rows.
+    pub sha256: [u8; 32],
+    /// What the reviewer decided.
+    pub outcome: ReviewOutcome,
+    /// The memberships that are to end.
+    pub revoke: Vec<Revocation>,
+}
+
+/// What a reviewer decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReviewOutcome {
+    /// All is as it should be.
+    Approved = 1,
+    /// All but the memberships that are to end.
+    ApprovedWithRevocations = 2,
+    /// It is not as it should be.
+    Rejected = 3,
+}
+
+impl ReviewOutcome {
+    /// The outcome of a stored number.
+    pub fn from_code(code: u8) -> Option<ReviewOutcome> {
+        Some(match code {
+            1 => ReviewOutcome::Approved,
+            2 => ReviewOutcome::ApprovedWithRevocations,
+            3 => ReviewOutcome::Rejected,
+            _ => return None,
+        })
+    }
+}
+
+/// A membership that is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Revocation {
+    /// Whose membership it is.
+    pub member: Number,
+    /// In which group.
+    pub group: Number,
 }
 
 /// A list of people from outside of SCIM was uploaded: employees, or leavers and their dates. Its rows

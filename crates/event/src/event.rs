@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::claim::{
     Access, EvidenceAdded, GroupMarked, ImportBatch, Imported, QuestionRemoved, QuestionSaved,
-    ReferenceListAdded, ServicePrincipalSet,
+    ReferenceListAdded, ReviewAdded, ServicePrincipalSet,
 };
 use crate::clock::Timestamp;
 use crate::content::Part;
@@ -97,6 +97,8 @@ pub enum Fact {
     Access(Access),
     /// Evidence was added to an operation.
     EvidenceAdded(EvidenceAdded),
+    /// The answer to a question was reviewed.
+    ReviewAdded(ReviewAdded),
     /// A list of people was uploaded.
     ReferenceListAdded(ReferenceListAdded),
     /// The profile of an application changed.

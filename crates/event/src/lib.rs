@@ -24,7 +24,8 @@ mod stored {
 pub use action::{Action, Status};
 pub use claim::{
     Access, CodeKind, EvidenceAdded, GroupMarked, ImportBatch, Imported, QuestionRemoved,
-    QuestionSaved, ReferenceListAdded, ServicePrincipalSet, Source,
+    QuestionSaved, ReferenceListAdded, ReviewAdded, ReviewOutcome, Revocation, ServicePrincipalSet,
+    Source,
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use content::{

@@ -1,4 +1,4 @@
-//! Rows of what people did with the record: questions asked, evidence added, lists uploaded.
+//! Rows of what people did with the record: questions asked, evidence and reviews added, lists uploaded.
 
 use std::ops::{ControlFlow, Range};
 
@@ -93,6 +93,21 @@ impl View<'_> {
         })?;
         seqs.retain(|seq| self.knows(*seq));
         Ok(seqs)
+    }
+
+    /// The events that reviewed answers about an application, in a range of events, newest first.
+    pub fn reviews(
+        &self,
+        application: Application,
+        seqs: Range<Seq>,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        let seqs = self.within(seqs);
+        if seqs.is_empty() {
+            return Ok(vec![]);
+        }
+        self.collect(&key::reviews(application, &seqs), |key, _| {
+            key::index_seq(key).ok_or_else(|| ProjectorError::row("a review"))
+        })
     }
 
     /// The newest upload of a list. With `scope`, only uploads for that application or the whole server.

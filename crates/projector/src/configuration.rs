@@ -129,7 +129,8 @@ fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
         | Fact::ConnectionsRefused(_)
         | Fact::Imported(_)
         | Fact::ImportBatch(_)
-        | Fact::Access(_) => return None,
+        | Fact::Access(_)
+        | Fact::ReviewAdded(_) => return None,
     })
 }
 

@@ -35,7 +35,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 14;
+pub(crate) const FOLD_VERSION: u32 = 15;
 
 /// Applies one event to the rows.
 ///
@@ -100,6 +100,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         Fact::EvidenceAdded(added) => {
             rows.put(key::evidence(added.operation, event.seq), vec![]);
         }
+        Fact::ReviewAdded(_) => rows.put(key::review(application, event.seq), vec![]),
         Fact::ReferenceListAdded(added) => {
             asked::fold_reference_list(rows, event, added);
         }

@@ -184,6 +184,7 @@ impl OperationSummary {
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)
+            | Fact::ReviewAdded(_)
             | Fact::ReferenceListAdded(_)
             | Fact::ProfileChanged(_)
             | Fact::GroupMarked(_)

@@ -4,6 +4,7 @@ mod additions;
 mod arguments;
 mod described;
 mod privileged;
+mod reviews;
 mod saved;
 
 use answers::act::DriftReport;
@@ -16,6 +17,7 @@ use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};
 use self::privileged::Privileged;
+use self::reviews::Review;
 use self::saved::Saved;
 use crate::client::Client;
 use crate::config::ClientConfig;
@@ -32,6 +34,9 @@ pub(crate) enum Question {
     /// Mark groups that need more care than others, and show them
     #[command(subcommand)]
     Privileged(Privileged),
+    /// Sign off who was in which groups, and show what has become of it
+    #[command(subcommand)]
+    Review(Review),
     /// Keep questions under a name, to ask them again
     #[command(subcommand)]
     Saved(Saved),
@@ -101,6 +106,7 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
         Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),
         Question::Privileged(marked) => marked.send(output),
+        Question::Review(Review::Add(review)) => review.send(output),
         Question::Saved(saved) => saved.carry_out(output),
     }
 }

@@ -135,6 +135,11 @@ impl Written {
         let body = serde_json::to_value(&answer).map_err(|_| Error::Defect)?;
         Ok(Written { body, seen })
     }
+
+    /// The JSON object.
+    pub(crate) fn into_body(self) -> Value {
+        self.body
+    }
 }
 
 impl Told for Written {

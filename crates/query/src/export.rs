@@ -74,6 +74,7 @@ pub struct Export<T> {
     target: T,
     generator: String,
     question: Value,
+    reviews: Option<Value>,
     files: Vec<Written>,
     /// The file in progress.
     open: Option<String>,
@@ -83,7 +84,12 @@ impl<T: Target> Export<T> {
     /// Begins an export of the answer to a question; `version` is that of the program.
     pub fn new(target: T, version: &str, question: Value) -> Export<T> {
         let generator = format!("provlog {version}");
-        Export { target, generator, question, files: vec![], open: None }
+        Export { target, generator, question, reviews: None, files: vec![], open: None }
+    }
+
+    /// Adds the reviews of the answer.
+    pub fn reviewed(self, reviews: Option<Value>) -> Export<T> {
+        Export { reviews, ..self }
     }
 
     /// Begins a file. It must be finished before the next file or the export. After an error neither
@@ -116,7 +122,8 @@ impl<T: Target> Export<T> {
     /// `coverage` and `rowCount`; other members are ignored.
     pub fn finish(mut self, envelope: &Value) -> Result<(), ExportError> {
         self.finished()?;
-        let text = manifest::text(&self.generator, self.question, envelope, &self.files)?;
+        let text =
+            manifest::text(&self.generator, self.question, envelope, self.reviews, &self.files)?;
         let written = self.target.create(manifest::NAME).and_then(|mut sink| {
             sink.write_all(&text)?;
             sink.close()

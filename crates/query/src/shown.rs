@@ -53,6 +53,7 @@ impl<'a> Shown<'a> {
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)
+            | Fact::ReviewAdded(_)
             | Fact::ReferenceListAdded(_)
             | Fact::ProfileChanged(_)
             | Fact::GroupMarked(_)

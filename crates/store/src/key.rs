@@ -58,6 +58,7 @@
 //! | 49   | privileged     | application u32, number u32, !seq u64        | privileged or not u8           | once      |
 //! | 50   | saved question | length u16, name, !seq u64                               | application u32, there or not u8 | once    |
 //! | 51   | failing        | application u32, number u32                  | seq u64 of the last write, how many failed since one that did not u64 | removed |
+//! | 52   | review         | application u32, !seq u64                    |                                | once      |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -125,6 +126,7 @@ const TOKEN_USE: u8 = 48;
 const PRIVILEGED: u8 = 49;
 const SAVED_QUESTION: u8 = 50;
 const FAILING: u8 = 51;
+const REVIEW: u8 = 52;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -224,6 +224,7 @@ fn every_question_is_a_command_with_a_table_json_and_csv_of_the_same_members() {
     std::fs::write(&file, "userName,terminatedAt\nmira,2026-01-31T17:00:00Z\n").unwrap();
     asked.text(&["list", "add", "staff", file.to_str().unwrap()]);
     asked.text(&["saved", "add", "weekly", "groups", "--app", "paperboat"]);
+    asked.text(&["review", "add", "--outcome", "approved", "matrix", "--app", "paperboat"]);
     let samples = Samples {
         app: "paperboat",
         user: "userName:mira",
@@ -233,6 +234,7 @@ fn every_question_is_a_command_with_a_table_json_and_csv_of_the_same_members() {
         saved: "weekly",
         token: "1".to_owned(),
         operation: asked.json(&["log"])["rows"][0]["seq"].to_string(),
+        review: asked.json(&["reviews"])["rows"][0]["seq"].to_string(),
     };
     for one in answers::all() {
         let words = command(one, &samples);

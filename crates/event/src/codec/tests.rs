@@ -487,6 +487,21 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "review-added",
+            event(
+                origin(),
+                Fact::ReviewAdded(ReviewAdded {
+                    at: Timestamp(1_772_442_000_000_000),
+                    known_at: 41,
+                    rows: 4,
+                    sha256: [0x5a; 32],
+                    outcome: ReviewOutcome::ApprovedWithRevocations,
+                    revoke: vec![Revocation { member: Number(7), group: Number(9) }],
+                }),
+                vec![part(0, Content::Note(br#"{"remark":"one too many"}"#.to_vec()))],
+            ),
+        ),
+        (
             "reference-list-added",
             event(
                 origin(),

@@ -20,7 +20,7 @@ mod configuration;
 mod parts;
 
 use claims::{
-    AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1,
+    AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1, ReviewAddedV1,
     ServicePrincipalSetV1,
 };
 use configuration::{
@@ -53,6 +53,7 @@ const PROFILE_CHANGED: u8 = 22;
 const GROUP_MARKED: u8 = 23;
 const QUESTION_SAVED: u8 = 24;
 const QUESTION_REMOVED: u8 = 25;
+const REVIEW_ADDED: u8 = 26;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -354,6 +355,7 @@ pub(crate) fn header_to_stored(
         Fact::ImportBatch(batch) => (IMPORT_BATCH, FieldsV1::ImportBatch(batch.into())),
         Fact::Access(access) => (ACCESS, FieldsV1::Access(access.into())),
         Fact::EvidenceAdded(added) => (EVIDENCE_ADDED, FieldsV1::EvidenceAdded(added.into())),
+        Fact::ReviewAdded(added) => (REVIEW_ADDED, FieldsV1::ReviewAdded(added.into())),
         Fact::ReferenceListAdded(added) => {
             (REFERENCE_LIST_ADDED, FieldsV1::ReferenceListAdded(added.into()))
         }
@@ -387,6 +389,7 @@ enum FieldsV1 {
     ImportBatch(ImportBatchV1),
     Access(AccessV1),
     EvidenceAdded(EvidenceAddedV1),
+    ReviewAdded(ReviewAddedV1),
     ReferenceListAdded(ReferenceListAddedV1),
     ServicePrincipalSet(ServicePrincipalSetV1),
     ProfiledApplicationAdded(ProfiledApplicationV1),
@@ -415,6 +418,7 @@ impl Serialize for HeaderV1 {
             FieldsV1::ImportBatch(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Access(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::EvidenceAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ReviewAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ReferenceListAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ServicePrincipalSet(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ProfiledApplicationAdded(fields) => {
@@ -558,6 +562,10 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         EVIDENCE_ADDED => {
             let (common, fields): (CommonV1, EvidenceAddedV1) = header_fields(bytes)?;
             (common, Fact::EvidenceAdded(fields.into()))
+        }
+        REVIEW_ADDED => {
+            let (common, fields): (CommonV1, ReviewAddedV1) = header_fields(bytes)?;
+            (common, Fact::ReviewAdded(fields.try_into()?))
         }
         REFERENCE_LIST_ADDED => {
             let (common, fields): (CommonV1, ReferenceListAddedV1) = header_fields(bytes)?;

@@ -365,6 +365,7 @@ fn decide_one(
         | Fact::ImportBatch(_)
         | Fact::Access(_)
         | Fact::EvidenceAdded(_)
+        | Fact::ReviewAdded(_)
         | Fact::ReferenceListAdded(_)
         | Fact::GroupMarked(_)
         | Fact::QuestionSaved(_)

@@ -99,7 +99,8 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         | Fact::Unauthenticated(_)
         | Fact::ConnectionsRefused(_)
         | Fact::ImportBatch(_)
-        | Fact::EvidenceAdded(_) => {}
+        | Fact::EvidenceAdded(_)
+        | Fact::ReviewAdded(_) => {}
     }
 }
 

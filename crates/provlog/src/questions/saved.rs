@@ -76,7 +76,7 @@ impl Saved {
 
 impl NewSaved {
     fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let question = address_of(&self.question)?;
+        let question = address_of(&self.question, "saved")?;
         let body = json!({"name": self.name, "question": question});
         let answer = Client::new(&self.client)?.post(SAVED, &body)?;
         output.print(&told(&self.client, answer, |SavedAs { name, question, seq }| {
@@ -85,9 +85,9 @@ impl NewSaved {
     }
 }
 
-/// The address of a question that is written as a command.
-fn address_of(words: &[String]) -> Result<String, Failure> {
-    let wrong = |why: &str| Failure::Wrong(format!("the question cannot be saved: {why}"));
+/// The address of a question that is written as a command. `done` says what cannot be done if it is none.
+pub(super) fn address_of(words: &[String], done: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| Failure::Wrong(format!("the question cannot be {done}: {why}"));
     let all = ["provlog".to_owned()].into_iter().chain(words.iter().cloned());
     let command = add_to(Command::new("provlog").disable_help_flag(true));
     let matches = command.try_get_matches_from(all).map_err(|error| {
@@ -170,7 +170,7 @@ mod tests {
             let given = [words("add weekly"), words(text)].concat();
             let new = Add::try_parse_from(given).unwrap().new;
             assert_eq!(new.name, "weekly");
-            assert_eq!(address_of(&new.question).unwrap(), expected, "{text}");
+            assert_eq!(address_of(&new.question, "saved").unwrap(), expected, "{text}");
         };
         check("log --status failure --from -7d", "/api/v1/operations?status=failure&from=-7d");
         check("-- log --status failure", "/api/v1/operations?status=failure");
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn what_is_no_question_is_refused_in_one_line() {
         for text in ["serve", "log --status odd", "members --app paperboat", "report", "--help"] {
-            match address_of(&words(text)) {
+            match address_of(&words(text), "saved") {
                 Err(Failure::Wrong(why)) => {
                     assert!(why.starts_with("the question cannot be saved: "), "{why}");
                     assert!(!why.contains('\n'), "{why}");

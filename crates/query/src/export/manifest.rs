@@ -3,13 +3,15 @@
 //! ```text
 //! {"format": 1, "generator": "provlog 0.1.0", "query": {…}, "generatedAt": "…", "atSeq": 1842,
 //!  "head": {…}, "coverage": {…}, "rowCount": 3, "seqs": {"first": 311, "last": 977},
+//!  "reviews": [{"seq": 1900, "outcome": "approved", …}],
 //!  "files": [{"name": "operations.csv", "rows": 3, "bytes": 412, "sha256": "…", "guardedCells": 0,
 //!             "seqs": {"first": 311, "last": 977}}]}
 //! ```
 //!
 //! `bytes` and `sha256` (hexadecimal) are those of the unpacked file, including header and byte order
 //! mark; `rows` excludes the header; `guardedCells` counts cells that got a leading `'`. `seqs` is the
-//! least and greatest `seq` of the rows, in a file and in all files; null if no row has one.
+//! least and greatest `seq` of the rows, in a file and in all files; null if no row has one. `reviews` are
+//! those of the question at the same instant, the newest 1,000; a question that nobody can review has none.
 
 use std::collections::BTreeSet;
 
@@ -75,6 +77,7 @@ pub(super) fn text(
     generator: &str,
     question: Value,
     envelope: &Value,
+    reviews: Option<Value>,
     files: &[Written],
 ) -> Result<Vec<u8>, ExportError> {
     let range =
@@ -100,6 +103,9 @@ pub(super) fn text(
         manifest.insert(member.into(), value.clone());
     }
     manifest.insert("seqs".into(), range(all.seqs).into());
+    if let Some(reviews) = reviews {
+        manifest.insert("reviews".into(), reviews);
+    }
     manifest.insert("files".into(), files.collect());
     let written = |source: serde_json::Error| ExportError::Write {
         name: NAME.to_owned(),

@@ -168,6 +168,30 @@ impl Ask {
     }
 }
 
+impl Query {
+    /// Runs `look` over a new snapshot, for a caller who was identified before. Reads the disk, so it runs on
+    /// a blocking thread.
+    pub(super) async fn look_as<T: Send + 'static>(
+        self: &Arc<Query>,
+        caller: Caller,
+        look: impl FnOnce(&Reading<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.committer.check()?;
+        let (span, query) = (tracing::Span::current(), Arc::clone(self));
+        let thread = query.budget.thread().await;
+        let looked = spawn_blocking(move || {
+            let (_entered, _thread) = (span.enter(), thread);
+            let clock_shows = query.committer.now();
+            let store = query.committer.store();
+            let snapshot = store.snapshot();
+            let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
+            record.scope = caller.scope();
+            look(&Reading { query: &query, record, caller, uri: &Uri::from_static("/") })
+        });
+        looked.await.map_err(|_| Error::Defect)?
+    }
+}
+
 /// The names in an address. An address that cannot be unescaped is not found.
 pub(super) struct Names<T>(pub(super) T);
 

@@ -42,7 +42,16 @@ impl Upload {
 
     /// Reads a small JSON body. `form` describes it in the error; serde's message could repeat values.
     pub(super) async fn json<T: DeserializeOwned>(self, form: &str) -> Result<T, Error> {
-        let bytes = self.bytes(JSON_BYTES_MAX).await?;
+        self.json_within(form, JSON_BYTES_MAX).await
+    }
+
+    /// Reads a JSON body of at most so many bytes.
+    pub(super) async fn json_within<T: DeserializeOwned>(
+        self,
+        form: &str,
+        bytes_max: usize,
+    ) -> Result<T, Error> {
+        let bytes = self.bytes(bytes_max).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Error::Body(format!("the body is not {form} (line {line}, column {column})"))

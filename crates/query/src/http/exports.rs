@@ -31,6 +31,7 @@ use super::access::Asked;
 use super::ask::{Ask, Names};
 use super::of_export::{First, OfExport, Questions};
 use super::question::read_address;
+use super::reviews;
 use crate::Query;
 use crate::answer::{self, Seen};
 use crate::error::Error;
@@ -266,7 +267,9 @@ async fn write(
     let question = first.get("query").cloned().unwrap_or_default();
     let asked = secret::cut(&pages.question.target, &[]);
     let told = serde_json::json!({"question": asked, "query": question});
-    let mut export = Export::new(Zip::new(pipe.clone()), query.version, told);
+    let reviews = reviews_of(query, pages.question.exported.described.path, &first).await?;
+    let export = Export::new(Zip::new(pipe.clone()), query.version, told);
+    let mut export = export.reviewed(reviews);
     let own = exported.described.file_columns(&first);
     let mut files = vec![(Part::Rows, exported.name, own)];
     if exported.are_operations {
@@ -321,6 +324,18 @@ async fn write(
     }
     export.finish(&envelope.into())?;
     pipe.hand_on().await
+}
+
+/// The reviews of the question. Uses a blocking thread: it reads the disk.
+async fn reviews_of(
+    query: &Arc<Query>,
+    path: &'static str,
+    first: &Map<String, Value>,
+) -> Result<Option<Value>, Broken> {
+    let asked = first.get("query").cloned().unwrap_or_default();
+    let query = Arc::clone(query);
+    let reading = spawn_blocking(move || reviews::of_export(&query, path, &asked));
+    Ok(reading.await.map_err(|_| Broken::Page)??)
 }
 
 /// A file's rows for the next operations of a page. Uses a blocking thread: it reads the disk.

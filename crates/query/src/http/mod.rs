@@ -30,6 +30,7 @@ mod profiles;
 mod question;
 mod reports;
 mod resource;
+mod reviews;
 mod saved;
 mod sizes;
 mod timeline;
@@ -119,6 +120,8 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
     let router = serve::<answers::EvidenceOf>(router);
+    let router = serve::<answers::Reviews>(router);
+    let router = serve::<answers::OneReview>(router);
     let router = serve::<answers::ReferenceLists>(router);
     let router = serve::<answers::SavedQuestions>(router);
     let router = serve::<answers::OneSaved>(router);
@@ -142,6 +145,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/login-links", post(links::add))
+        .route("/api/v1/reviews", post(reviews::add))
         .route("/api/v1/saved-questions", post(saved::save))
         .route("/api/v1/saved-questions/{name}", delete(saved::remove))
         .route(

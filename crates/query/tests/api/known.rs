@@ -19,7 +19,7 @@ fn lasting(mut answer: Value) -> Value {
 }
 
 /// What there is to ask about in these tests.
-fn samples(operation: Seq) -> Samples {
+fn samples(operation: Seq, review: Seq) -> Samples {
     Samples {
         app: "paperboat",
         user: "user-1",
@@ -29,6 +29,7 @@ fn samples(operation: Seq) -> Samples {
         saved: "weekly",
         token: "1".to_owned(),
         operation: operation.to_string(),
+        review: review.to_string(),
     }
 }
 
@@ -50,6 +51,14 @@ async fn save(server: &Server) {
     assert_eq!(reply.status, 201, "{}", reply.text);
 }
 
+/// Reviews who is in the groups; the event that holds it.
+async fn review(server: &Server) -> Seq {
+    let review = json!({"question": "/api/v1/apps/paperboat/matrix", "outcome": "approved"});
+    let reply = server.post("/api/v1/reviews", &server.admin, review).await;
+    assert_eq!(reply.status, 201, "{}", reply.text);
+    reply.json()["seq"].as_u64().unwrap()
+}
+
 #[tokio::test]
 async fn what_was_known_then_is_the_answer_for_ever() {
     let server = Server::with_application().await;
@@ -59,6 +68,7 @@ async fn what_was_known_then_is_the_answer_for_ever() {
     let user = server.user(2, None).await;
     upload(&server, &[1]).await;
     save(&server).await;
+    let review = review(&server).await;
     let evidence = format!("/api/v1/operations/{user}/evidence");
     let ticket = json!({"kind": "ticket", "ref": "T-1"});
     assert_eq!(server.post(&evidence, &server.admin, ticket.clone()).await.status, 201);
@@ -70,7 +80,7 @@ async fn what_was_known_then_is_the_answer_for_ever() {
         [by_seq.as_str(), "knownAt=2026-03-02T09:02:00Z", "knownAt=2026-03-02T09:02:59Z"];
     let mut before = vec![];
     for one in answers::all().iter().filter(|one| one.known.contains(&"knownAt")) {
-        for form in samples(user).forms(one.path, &one.parameters) {
+        for form in samples(user, review).forms(one.path, &one.parameters) {
             for stretch in stretches {
                 let mut asked = form.clone();
                 asked.with(stretch);
@@ -200,7 +210,8 @@ async fn every_address_leaves_one_event_of_who_asked() {
     server.group(9, &[1]).await;
     upload(&server, &[1]).await;
     save(&server).await;
-    let samples = samples(user);
+    let review = review(&server).await;
+    let samples = samples(user, review);
     let mut all = vec![
         "/v1.0/auditLogs/provisioning".to_owned(),
         "/v1.0/auditLogs/provisioning?$top=1".to_owned(),

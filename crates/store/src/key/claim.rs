@@ -6,7 +6,7 @@ use event::{Application, CodeKind, Credential, Number, ResourceType, Seq, Timest
 
 use super::{
     ACCESS, CLAIM, CLAIM_ABOUT, CLAIM_BY_CODE, CLAIM_DAY, CLAIM_HEAD, ENTRY, EVIDENCE, IMPORT, Key,
-    KeyRange, REFERENCE_LIST,
+    KeyRange, REFERENCE_LIST, REVIEW,
 };
 
 /// The place of an imported entry among the claims: its time by the source's clock, then its seq.
@@ -191,6 +191,16 @@ pub fn evidence(operation: Seq, seq: Seq) -> Vec<u8> {
 /// All evidence of an operation, oldest first.
 pub fn all_evidence(operation: Seq) -> KeyRange {
     KeyRange::prefix(Key::new(EVIDENCE).u64(operation).0)
+}
+
+/// A review of an answer about an application.
+pub fn review(application: Application, seq: Seq) -> Vec<u8> {
+    Key::new(REVIEW).app(application).u64(!seq).0
+}
+
+/// The reviews of an application in a range of events, newest first.
+pub fn reviews(application: Application, seqs: &Range<Seq>) -> KeyRange {
+    Key::new(REVIEW).app(application).newest_first(seqs)
 }
 
 /// The upload of a reference list by the event at `seq`.

@@ -81,6 +81,7 @@ fn every_kind_has_a_byte_of_its_own() {
         privileged(APP, SOMEBODY, 1),
         saved_question("x", 1),
         failing(APP, SOMEBODY),
+        review(APP, 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::unknown;
 use crate::action::{Action, Status};
 use crate::claim::{
-    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded,
-    ServicePrincipalSet, Source,
+    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, ReviewAdded,
+    ReviewOutcome, Revocation, ServicePrincipalSet, Source,
 };
 use crate::clock::Timestamp;
 use crate::codec::CodecError;
@@ -48,6 +48,51 @@ pub(crate) struct AccessV1 {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EvidenceAddedV1 {
     operation: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReviewAddedV1 {
+    at_us: i64,
+    known_at: u64,
+    rows: u64,
+    sha256: [u8; 32],
+    outcome: u8,
+    /// Member and group of each.
+    revoke: Vec<(u32, u32)>,
+}
+
+impl From<&ReviewAdded> for ReviewAddedV1 {
+    fn from(added: &ReviewAdded) -> ReviewAddedV1 {
+        let revoke = added.revoke.iter().map(|one| (one.member.0, one.group.0));
+        ReviewAddedV1 {
+            at_us: added.at.0,
+            known_at: added.known_at,
+            rows: added.rows,
+            sha256: added.sha256,
+            outcome: added.outcome as u8,
+            revoke: revoke.collect(),
+        }
+    }
+}
+
+impl TryFrom<ReviewAddedV1> for ReviewAdded {
+    type Error = CodecError;
+
+    fn try_from(stored: ReviewAddedV1) -> Result<ReviewAdded, CodecError> {
+        let revoke = stored
+            .revoke
+            .into_iter()
+            .map(|(member, group)| Revocation { member: Number(member), group: Number(group) });
+        Ok(ReviewAdded {
+            at: Timestamp(stored.at_us),
+            known_at: stored.known_at,
+            rows: stored.rows,
+            sha256: stored.sha256,
+            outcome: ReviewOutcome::from_code(stored.outcome)
+                .ok_or_else(|| unknown("outcome of a review", stored.outcome))?,
+            revoke: revoke.collect(),
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
