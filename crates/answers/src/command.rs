@@ -1,7 +1,9 @@
 //! The command that asks a question: which parameters are flags, and the whole line for a given question.
 
+use std::borrow::Cow;
+
 use crate::question::all;
-use crate::{Described, Kind, Parameter, Place};
+use crate::{Described, Kind, Parameter, Place, named};
 
 impl Parameter {
     /// Its flag without the dashes, such as `known-at`. A choice of one word includes the word:
@@ -60,8 +62,9 @@ impl Described {
             else {
                 continue;
             };
+            let text = &*typed(&parameter.kind, text);
             if parameter.is_switch() {
-                if *text != "false" {
+                if text != "false" {
                     line.push_str(&format!(" --{}", parameter.flag()));
                 }
             } else if parameter.is_positional(&variants) {
@@ -73,6 +76,24 @@ impl Described {
             }
         }
         line
+    }
+}
+
+/// The text of an address as a command takes it: a bare name is an id in an address, and a user name or a
+/// display name in a command unless it is a UUID.
+fn typed<'a>(kind: &Kind, text: &'a str) -> Cow<'a, str> {
+    match kind {
+        Kind::User | Kind::Group => named(text, "id").into(),
+        Kind::Groups => {
+            // A comma between double quotes belongs to a name.
+            let mut is_quoted = false;
+            let names = text.split(|one| {
+                is_quoted ^= one == '"';
+                one == ',' && !is_quoted
+            });
+            names.map(|name| named(name, "id")).collect::<Vec<_>>().join(",").into()
+        }
+        _ => text.into(),
     }
 }
 
@@ -107,6 +128,20 @@ mod tests {
         let next = [group.as_slice(), &[("cursor", "x"), ("limit", "5")]].concat();
         assert!(line::<Members>(&next).ends_with("--limit 5"));
         assert_eq!(line::<crate::OneApp>(&[("app", "boat")]), "provlog app show boat");
+    }
+
+    #[test]
+    fn a_bare_id_stays_an_id() {
+        let check =
+            |kind: Kind, text: &str, expected: &str| assert_eq!(typed(&kind, text), expected);
+        let uuid = "2819c223-7f76-453a-919d-413861904646";
+        check(Kind::User, "26", "id:26");
+        check(Kind::User, uuid, uuid);
+        check(Kind::Group, "displayName:26", "displayName:26");
+        check(Kind::Groups, "7,displayName:A", "id:7,displayName:A");
+        let quoted = r#""a,b",externalId:"c,d",e"#;
+        check(Kind::Groups, quoted, r#"id:"a,b",externalId:"c,d",id:e"#);
+        check(Kind::Text, "26", "26");
     }
 
     #[test]

@@ -225,7 +225,7 @@ fn meant(kind: &Kind, text: &str) -> String {
 }
 
 /// Path and query of a question, given the texts of its parameters.
-fn address(described: &Described, given: &[(&'static str, &str)]) -> String {
+pub(super) fn address(described: &Described, given: &[(&'static str, &str)]) -> String {
     let mut path = described.path.to_owned();
     let mut pairs = vec![];
     for (name, text) in given {

@@ -1,5 +1,6 @@
 //! Checks which address a command asks, and what its heading says.
 
+use answers::{Kind, Place, Question as _};
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
@@ -141,12 +142,13 @@ fn help_tells_first_what_people_ask_first() {
     let all = names(&command);
     let place =
         |name: &str| all.iter().position(|one| one == name).unwrap_or_else(|| panic!("{name}"));
-    assert_eq!(all[..3], ["serve", "apps", "profiles"]);
+    assert_eq!(all[..3], ["serve", "apps", "overview"]);
     let asked = answers::all().iter().map(|one| one.name.split(' ').next().unwrap());
     let acts = ["evidence", "list", "app", "token", "privileged", "saved"];
     let places: Vec<usize> = asked.filter(|name| !acts.contains(name)).map(place).collect();
     assert!(places.is_sorted(), "{all:?}");
-    let last = ["import", "export", "app", "token", "config", "rebuild", "scrub", "digest"];
+    let last =
+        ["import", "export", "app", "token", "login-link", "config", "rebuild", "scrub", "digest"];
     assert_eq!(all[all.len() - last.len()..], last);
     for (parent, first) in [
         ("token", "list"),
@@ -165,6 +167,102 @@ fn help_tells_first_what_people_ask_first() {
 
     let log = command.find_subcommand("log").unwrap().clone().render_long_help().to_string();
     assert!(log.contains("--credential <ID|none>"), "{log}");
+}
+
+/// The words of a line as a POSIX shell reads them. It knows single quotes and backslashes.
+fn split(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_quoted, mut is_escaped) = (vec![], None, false, false);
+    for one in line.chars() {
+        if !is_quoted && !is_escaped && one == ' ' {
+            words.extend(word.take());
+            continue;
+        }
+        let word = word.get_or_insert_with(String::new);
+        match one {
+            '\'' if !is_escaped => is_quoted = !is_quoted,
+            '\\' if !is_quoted && !is_escaped => {
+                is_escaped = true;
+                continue;
+            }
+            one => word.push(one),
+        }
+        is_escaped = false;
+    }
+    words.extend(word);
+    words
+}
+
+/// Texts that a parameter of a kind takes.
+fn texts(kind: &Kind) -> Vec<&str> {
+    match kind {
+        Kind::Text => vec!["it's a \"text\"", "-1"],
+        Kind::Flag | Kind::Bool => vec!["true"],
+        Kind::Choice(words) => words.iter().map(|one| one.word.as_str()).collect(),
+        Kind::Number { .. } => vec!["200"],
+        Kind::User | Kind::Group | Kind::Resource => {
+            vec!["userName:mira lund", "id:26", "2819c223-7f76-453a-919d-413861904646"]
+        }
+        Kind::Groups => vec![r#"displayName:"Deck, Crew",displayName:Payers"#],
+        Kind::Duration => vec!["PT4H"],
+        Kind::Token => vec!["5"],
+        Kind::App | Kind::ListName | Kind::QuestionName => vec!["boat"],
+        Kind::AttributePath => vec!["emails[type eq \"work\"].value"],
+        Kind::Instant(_) => vec!["-90d", "2026-03-31"],
+        Kind::KnownAt => vec!["1842", "-1h"],
+        Kind::Zone => vec!["-03:00"],
+        Kind::Cursor => vec![],
+    }
+}
+
+/// A page shows the command that asks its question. The two must ask the same.
+#[test]
+fn the_command_of_a_question_asks_that_question() {
+    let mut checked = 0;
+    for one in answers::all() {
+        // A text in a path never begins with a dash.
+        let needed = |one: &&answers::Parameter| one.is_required;
+        let needed = one.parameters.iter().filter(needed);
+        let needed: Vec<(&'static str, &str)> =
+            needed.map(|one| (one.name, texts(&one.kind)[0])).collect();
+        for parameter in one.parameters.iter().filter(|one| one.place != Place::Page) {
+            let is_in_path = parameter.place == Place::Path;
+            for text in texts(&parameter.kind) {
+                // Of a user and a group the command asks the group, which has the same stays.
+                let asks_group =
+                    one.path == answers::StaysOfUser::PATH && parameter.name == "group";
+                if is_in_path && text.starts_with('-') || asks_group {
+                    continue;
+                }
+                let mut given = needed.clone();
+                match given.iter_mut().find(|(name, _)| *name == parameter.name) {
+                    Some(pair) => pair.1 = text,
+                    None => given.push((parameter.name, text)),
+                }
+                if let Some(other) = &parameter.requires {
+                    let other = one.parameter(other).unwrap();
+                    given.push((other.name, texts(&other.kind)[0]));
+                }
+                let line = one.command_line(&given);
+                let words = split(&line);
+                let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+                let ask = plan(&words).map_err(|error| format!("{line}: {error}")).unwrap().ask;
+                let asked = match ask {
+                    Ask::List(list, _) => list.path,
+                    Ask::One(one) => one.path,
+                };
+                let set = |address: &str| -> Vec<String> {
+                    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+                    let mut all: Vec<String> = query.split('&').map(str::to_owned).collect();
+                    all.sort_unstable();
+                    [vec![path.to_owned()], all].concat()
+                };
+                let expected = described::address(one, &given);
+                assert_eq!(set(&asked), set(&expected), "{line}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 200, "{checked}");
 }
 
 #[test]
