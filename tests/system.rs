@@ -82,6 +82,7 @@ mod cases {
     mod sessions;
     mod starts;
     mod strangers;
+    mod tails;
     mod tls;
     mod unrecorded;
     mod upstream_habits;

@@ -82,13 +82,19 @@ fn text_of(html: &str) -> String {
     plain
 }
 
+/// Whether a cell is none of the question's table: it opens the row, or the page has it besides.
+fn is_beside(cell: &str) -> bool {
+    let class = cell.strip_prefix(" class=\"").and_then(|rest| rest.split('"').next());
+    class.is_some_and(|class| class == "open" || class.ends_with(" own"))
+}
+
 /// The cells of the rows of a page's first table with pages, as text.
 fn rows_of(page: &str) -> Vec<Vec<String>> {
     let Some((_, rest)) = page.split_once("<table data-rows>") else { return vec![] };
     let body = rest.split_once("<tbody>").unwrap().1.split_once("</tbody>").unwrap().0;
     let rows = body.split("<tr").skip(1).filter(|row| !row.starts_with(" class=\"detail\""));
     rows.map(|row| {
-        let cells = row.split("<td").skip(1).filter(|cell| !cell.starts_with(" class=\"open\""));
+        let cells = row.split("<td").skip(1).filter(|cell| !is_beside(cell));
         cells
             .map(|cell| text_of(cell.split_once('>').unwrap().1.split("</td>").next().unwrap()))
             .collect()

@@ -148,6 +148,11 @@ impl InProcess {
         Response::from_parts(head, String::from_utf8(bytes.into()).unwrap())
     }
 
+    /// Any request, and its response as its body begins.
+    pub async fn begun(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     async fn bytes(
         &self,
         method: &str,

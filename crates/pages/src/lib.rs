@@ -30,6 +30,7 @@ mod login;
 #[cfg(test)]
 mod markup;
 mod matrix;
+mod operation;
 mod operations;
 mod pages;
 mod place;
@@ -61,6 +62,7 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
     let of_pages = group::acts(admin::routes(pages::routes(of_pages)));
+    let of_pages = operations::tail::serve(operation::serve(of_pages));
     router
         .merge(query::framed(of_pages, query))
         .merge(assets::router())

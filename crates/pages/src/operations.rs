@@ -3,6 +3,7 @@
 mod facets;
 mod picture;
 pub(crate) mod rows;
+pub(crate) mod tail;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -94,7 +95,7 @@ impl Page for Operations {
         let explorer = Explorer {
             range: range(described, given),
             figure: chart.map(|chart| chart.figure()),
-            tail: None,
+            tail: tail_of(given),
             table: paged(table, described, given, &answer.envelope),
             facets: Facets::new(described, given, values),
         };
@@ -122,6 +123,17 @@ fn of_whole(shown: &Shown<'_, Operations>) -> Vec<(&'static str, String)> {
         Some((name, text?))
     });
     pairs.collect()
+}
+
+/// The address of the live tail, if the page shows the end of the list.
+fn tail_of(given: &Given) -> Option<String> {
+    let is_past = ["cursor", "to", "knownAt"].iter().any(|name| given.get(name).is_some());
+    if is_past {
+        return None;
+    }
+    let bare = given.with(&[("q", None), ("open", None), ("limit", None)]).page();
+    let filters = bare.split_once('?').map(|(_, filters)| format!("?{filters}"));
+    Some(format!("/operations/tail{}", filters.unwrap_or_default()))
 }
 
 /// The names of the tokens that the facets name.

@@ -31,9 +31,9 @@ pages! {
     Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
     BlameOfGroup, EveryGroup, Members, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
-    OperationHistogram, OperationFacets, OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, Reviews,
+    OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, Reviews,
     OneReview, OneSaved;
-    AccessMatrix, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, ReferenceLists, Tokens, SavedQuestions
+    AccessMatrix, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

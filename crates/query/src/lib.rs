@@ -65,9 +65,11 @@ use store::SecretFolder;
 
 use crate::session::Sessions;
 
+pub use entra_log::said::REDACTED;
 pub use http::{Answered, framed, router};
 pub use issue::{Issue, IssueError, Issued};
 pub use token::{NoRandomBits, Token};
+pub use why::advice_for_error;
 
 /// Asks for a baseline or drift check: to list everything that an upstream has.
 #[derive(Clone, Debug)]

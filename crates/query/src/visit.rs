@@ -15,7 +15,7 @@ use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use budget::{Counted, UnderWay};
+use budget::{Counted, Full, UnderWay};
 use event::{Application, Credential, Number};
 use tower::ServiceExt;
 
@@ -64,6 +64,12 @@ impl Refusal {
         Refusal(Error::Forbidden("only a token of the role admin may change the configuration"))
     }
 
+    /// Too many live tails go on: of this reader, or of all.
+    #[must_use]
+    pub fn too_many_tails(is_own: bool) -> Refusal {
+        Refusal(Error::Full(if is_own { Full::Owner } else { Full::All }))
+    }
+
     /// A field of a form that cannot be read; `what` repeats no value.
     #[must_use]
     pub fn form(what: &str) -> Refusal {
@@ -92,6 +98,8 @@ impl IntoResponse for Refusal {
 /// Who opens a page.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
+    /// The id of the token.
+    pub token: String,
     /// What the token is called, or its id.
     pub name: String,
     /// What it allows: `admin`, `auditor` or `app-auditor`.
@@ -438,6 +446,7 @@ impl Visit<'_> {
         };
         let session = caller.session.as_deref();
         Ok(SignedIn {
+            token: credential.number.to_string(),
             name: credential.name.clone().unwrap_or_else(|| format!("token {}", credential.number)),
             role: credential.role.name(),
             application,
@@ -446,6 +455,12 @@ impl Visit<'_> {
                 .transpose()
                 .map_err(Error::from)?,
         })
+    }
+
+    /// How many events the record has. Readers of one application must not be told.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.reading.record.size
     }
 
     /// The present time as answers write it.

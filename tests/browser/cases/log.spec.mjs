@@ -1,6 +1,6 @@
 // S1, the log explorer: filters, paging, keys, histogram, live tail, and what is taken along.
-import { STORY_APP } from '../support/company.mjs';
-import { expect, test } from '../support/test.mjs';
+import { STORY_APP, provision } from '../support/company.mjs';
+import { expect, signIn, test } from '../support/test.mjs';
 
 const rows = (page) => page.locator('table[data-rows] > tbody > tr:not(.detail)');
 const texts = (page) => rows(page).allInnerTexts();
@@ -126,4 +126,124 @@ test('an empty answer says what to relax', async ({ page, visit }) => {
   await expect(rows(page)).toHaveCount(0);
   await expect(page.locator('.empty')).toBeVisible();
   expect(await page.locator('.empty').getByRole('link').count()).toBeGreaterThan(0);
+});
+
+test('the line that filters becomes the address', async ({ page, visit }) => {
+  await visit('/operations?limit=20');
+  const line = page.getByRole('searchbox', { name: 'Filter' });
+  await line.fill(`status:failure app:${STORY_APP} http:409`);
+  await line.press('Enter');
+  await expect(page).toHaveURL(/status=failure/);
+  const { searchParams } = new URL(page.url());
+  expect(Object.fromEntries(searchParams)).toEqual({
+    app: STORY_APP, status: 'failure', httpStatus: '409', limit: '20',
+  });
+  await expect(line).toHaveValue(`app:${STORY_APP} status:failure http:409`);
+  expect(await rows(page).count()).toBeGreaterThan(0);
+  for (const row of await texts(page)) expect(row).toMatch(/failure\s+409/);
+
+  await line.fill('colour:red');
+  await line.press('Enter');
+  await expect(page.locator('.field.wrong')).toContainText('colour:red');
+});
+
+test('a value of a facet adds its filter and takes it out again', async ({ page, visit }) => {
+  await visit(`/operations?app=${STORY_APP}`);
+  const facets = page.getByRole('complementary', { name: 'Narrow by' });
+  const failure = facets.getByRole('link', { name: /^failure/ });
+  const count = Number((await failure.innerText()).replaceAll(/\D/g, ''));
+  await failure.click();
+  await expect(page).toHaveURL(/status=failure/);
+  await expect(page.locator('[data-part="rows"] [data-count]').first()).toContainText(
+    new RegExp(`\\b${count.toLocaleString('en')} rows`),
+  );
+  await facets.getByRole('link', { name: /failure/ }).click();
+  await expect(page).not.toHaveURL(/status=/);
+});
+
+test('a bar leads to its time, and the counts follow', async ({ page, visit }) => {
+  await visit('/operations?from=2026-06-20&to=2026-06-27');
+  const bar = page.locator('svg.histogram a').first();
+  const words = await bar.locator('title').first().textContent();
+  const count = [...words.split(': ').at(-1).matchAll(/([\d,]+) \w+/g)]
+    .map(([, number]) => Number(number.replaceAll(',', '')))
+    .reduce((sum, one) => sum + one);
+  await page.goto(await bar.getAttribute('href'));
+  await expect(page.locator('[data-part="rows"] [data-count]').first()).toContainText(
+    new RegExp(`\\b${count.toLocaleString('en')} row`),
+  );
+});
+
+test('dragging over the histogram narrows the time @script', async ({ page, visit }) => {
+  await visit('/operations?from=2026-06-20&to=2026-06-28');
+  const shown = page.locator('[data-part="rows"] [data-count]').first();
+  const before = await shown.innerText();
+  const begin = page.url();
+  const box = await page.locator('svg[data-brush]').boundingBox();
+  await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 40, { steps: 8 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/from=2026-06-2[12]T/);
+  const { searchParams } = new URL(page.url());
+  const [from, to] = ['from', 'to'].map((name) => Date.parse(searchParams.get(name)));
+  expect(Math.abs((to - from) / 3_600_000 - 48)).toBeLessThan(2);
+  await expect(shown).not.toHaveText(before);
+  const json = await page.getByRole('link', { name: 'JSON', exact: true }).getAttribute('href');
+  const { rowCount } = await (await page.request.get(json)).json();
+  await expect(shown).toContainText(`${rowCount.toLocaleString('en')} rows`);
+  await page.goBack();
+  await expect(page).toHaveURL(begin);
+  await expect(shown).toHaveText(before);
+});
+
+test('a row opens in its place', async ({ page, visit }) => {
+  await visit('/operations?status=failure&limit=5');
+  await rows(page).nth(1).getByRole('link', { name: 'Open row' }).click();
+  await expect(page.locator('tr.detail')).toHaveCount(1);
+  await expect(page).toHaveURL(/open=\d+/);
+  await page.locator('tr.detail summary').click();
+  await expect(page.locator('tr.detail pre')).toContainText('"eventId"');
+  await rows(page).nth(1).getByRole('link', { name: 'Close row' }).click();
+  await expect(page.locator('tr.detail')).toHaveCount(0);
+});
+
+test('new operations wait behind a chip until they are asked for @script', async ({ page, server, visit }) => {
+  await visit(`/operations?app=${STORY_APP}&limit=20`);
+  const before = await texts(page);
+  const stream = page.waitForResponse((response) => response.url().includes('/operations/tail'));
+  await page.getByRole('button', { name: 'Follow live' }).click();
+  expect((await stream).status()).toBe(200);
+  const name = `tail-${Date.now()}@fjordlight.example`;
+  const user = { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: name };
+  const chip = page.locator('[data-chip]');
+  await expect(async () => {
+    // The stream begins a moment after its head.
+    await provision(server, STORY_APP, 'GET', '/Users?count=1', undefined, 200);
+    await expect(chip).toBeVisible({ timeout: 3_000 });
+  }).toPass();
+  await provision(server, STORY_APP, 'POST', '/Users', user, 201);
+  await expect(async () => {
+    expect(await texts(page)).toEqual(before);
+    expect(Number.parseInt(await chip.innerText(), 10)).toBeGreaterThan(1);
+  }).toPass();
+  await chip.click();
+  await expect(rows(page).first()).toContainText(name);
+  await page.getByRole('button', { name: 'Stop following' }).click();
+});
+
+test('a tail ends with its token @script', async ({ browser, server }) => {
+  const { id, token } = await server.issue('auditor');
+  const context = await browser.newContext({
+    baseURL: server.url, storageState: await signIn(browser, server, token),
+  });
+  const page = await context.newPage();
+  await page.goto('/operations');
+  const stream = page.waitForResponse((response) => response.url().includes('/operations/tail'));
+  await page.getByRole('button', { name: 'Follow live' }).click();
+  await stream;
+  await server.api('DELETE', `/api/v1/tokens/${id}`);
+  await expect(page.getByRole('button', { name: 'Follow live' })).toBeVisible();
+  await expect(page.locator('[data-live]')).toContainText('Following has ended');
+  await context.close();
 });

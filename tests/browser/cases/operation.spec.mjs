@@ -45,3 +45,51 @@ test('what is not there explains itself', async ({ page, visit }) => {
   await expect(page.locator('main')).toContainText('What to do');
   await expect(page.locator('main').getByRole('link').first()).toBeVisible();
 });
+
+test('a refusal leads to advice, and to the same elsewhere', async ({ page, server, visit }) => {
+  const { rows } = await server.get(`/operations?app=${STORY_APP}&httpStatus=409`);
+  await visit(`/operations/${rows[0].seq}`);
+  const advice = page.locator('section.advice');
+  await expect(advice).toContainText('409 uniqueness');
+  await expect(advice).toContainText('What to do');
+  await advice.getByRole('link', { name: 'The same elsewhere' }).click();
+  await expect(page).toHaveURL(/httpStatus=409/);
+  await expect(page.locator('table[data-rows] > tbody > tr:not(.detail)')).toHaveCount(rows.length);
+});
+
+test('a link to a tab opens that tab', async ({ page, server, visit }) => {
+  const { rows } = await server.get('/operations?source=imported&limit=20');
+  const { seq } = rows.find((row) => row.operation.includes('provisioning'));
+  for (const [tab, name] of [['steps', 'Steps'], ['request', 'Request and response'], ['integrity', 'Integrity']]) {
+    await visit(`/operations/${seq}?tab=${tab}`);
+    const current = page.getByRole('navigation', { name: 'Operation' }).locator('[aria-current]');
+    await expect(current).toContainText(name);
+  }
+  await visit(`/operations/${seq}?tab=steps`);
+  await expect(page.locator('table', { hasText: 'Steps' }).locator('tbody tr').first()).toBeVisible();
+});
+
+test('a body is shown pretty or raw', async ({ page, server, visit }) => {
+  const { rows } = await server.get(`/operations?app=${STORY_APP}&action=update&limit=1`);
+  await visit(`/operations/${rows[0].seq}?tab=request`);
+  const body = page.locator('pre.body').first();
+  expect((await body.innerText()).split('\n').length).toBeGreaterThan(2);
+  await page.getByRole('link', { name: 'Raw' }).click();
+  await expect(page).toHaveURL(/body=raw/);
+  expect((await body.innerText()).split('\n')).toHaveLength(1);
+});
+
+test.describe('an admin', () => {
+  test.use({ role: 'admin' });
+  test('adds evidence', async ({ page, server, visit }) => {
+    const { rows } = await server.get(`/operations?app=${APP}&action=update&limit=1`);
+    await visit(`/operations/${rows[0].seq}?tab=evidence`);
+    const reference = `CHG-${Date.now()}`;
+    await page.getByLabel('Kind').fill('ticket');
+    await page.getByLabel('Reference').fill(reference);
+    await page.getByLabel('Approved on').fill('2026-06-29');
+    await page.getByRole('button', { name: 'Add evidence' }).click();
+    await expect(page).toHaveURL(/tab=evidence/);
+    await expect(page.getByRole('cell', { name: reference })).toBeVisible();
+  });
+});

@@ -35,8 +35,11 @@ impl<'a> Rows<'a> {
         given: &'a crate::address::Given,
         tokens: BTreeMap<String, String>,
     ) -> Rows<'a> {
-        let around = Around { app: None, given };
-        Rows { columns: asked.columns(), around, tokens, open: given.own("open") }
+        let around = Around { app: given.app(), given };
+        let mut columns = asked.columns();
+        // The application stands in the title.
+        columns.retain(|one| !(one.heading.is_application && around.app.is_some()));
+        Rows { columns, around, tokens, open: given.own("open") }
     }
 
     pub(super) fn of(shown: &Shown<'a, Operations>, tokens: BTreeMap<String, String>) -> Rows<'a> {

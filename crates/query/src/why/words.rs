@@ -98,8 +98,9 @@ pub(super) fn advice_for_skip(reason: Option<&str>, entry: &Entry) -> String {
     }
 }
 
-/// What to do about an error code.
-pub(super) fn advice_for_error(code: &str) -> &'static str {
+/// What to do about an error code of a provider.
+#[must_use]
+pub fn advice_for_error(code: &str) -> &'static str {
     match code {
         "Conflict" | "EntryConflict" | "DuplicateTargetEntries" | "DuplicateSourceEntries" => {
             "Correct the value that clashes, or what accounts are matched by."
