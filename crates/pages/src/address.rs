@@ -1,8 +1,9 @@
 //! Addresses of pages: read from a request, and written for links.
 
 pub(crate) use answers::encoded;
-use answers::{API, Described, Place};
+use answers::{API, Described, Kind, Place, named};
 use axum::http::Uri;
+use query::name::{joined, parted};
 
 /// Names and texts of a question: those in the path, then those of the query.
 #[derive(Clone, Debug)]
@@ -45,6 +46,32 @@ impl Given {
     /// Whether a form left fields empty; such an address is better without them.
     pub(crate) fn has_empty(&self) -> bool {
         self.pairs.iter().chain(&self.own).any(|(_, text)| text.is_empty())
+    }
+
+    /// The same with the names that a person typed into a form as addresses take them; `None` if they are
+    /// so already.
+    pub(crate) fn with_typed_names(&self) -> Option<Given> {
+        let mut given = self.clone();
+        for (name, text) in &mut given.pairs {
+            let parameter = self.described.parameter(name);
+            let Some(parameter) = parameter.filter(|one| one.place == Place::Query) else {
+                continue;
+            };
+            *text = match parameter.kind {
+                Kind::User => named(text, "userName"),
+                Kind::Group => named(text, "displayName"),
+                // A list that cannot be split is refused with its reason.
+                Kind::Groups => match parted(text) {
+                    Some(groups) => {
+                        let groups = groups.iter().map(|group| named(group.trim(), "displayName"));
+                        joined(&groups.collect::<Vec<_>>())
+                    }
+                    None => continue,
+                },
+                _ => continue,
+            };
+        }
+        (given.pairs != self.pairs).then_some(given)
     }
 
     /// The pairs as a question takes them.
@@ -179,7 +206,7 @@ pub(crate) fn template(described: &'static Described) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use answers::{Members, described};
+    use answers::{AccessMatrix, Members, described};
 
     fn given(query: &str) -> Given {
         let names = [("app", "boat"), ("group", "displayName:Deck crew/1")];
@@ -214,6 +241,22 @@ mod tests {
         assert_eq!(other.with(&[("at", None)]).page(), format!("{PATH}?tab=list"));
         assert_eq!(other.with(&[("tab", None), ("at", None)]).page(), PATH);
         assert!(given("?tab=").has_empty());
+    }
+
+    #[test]
+    fn a_name_that_was_typed_gets_its_prefix() {
+        let check = |text: &str, expected: Option<&str>| {
+            let described = described::<AccessMatrix>().unwrap();
+            let pairs = [("app", "boat"), ("groups", text)];
+            let pairs = pairs.map(|(name, text)| (name.to_owned(), text.to_owned()));
+            let typed = Given::of(described, &pairs).with_typed_names();
+            assert_eq!(typed.as_ref().and_then(|given| given.get("groups")), expected, "{text}");
+        };
+        check("Crew, Deck", Some("displayName:Crew,displayName:Deck"));
+        check(r#""Crew, Deck""#, Some(r#""displayName:Crew, Deck""#));
+        check("displayName:Crew", None);
+        check("e0269fe8-b301-47ca-a274-9ba8a97ca56e", None);
+        check("\"", None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ macro_rules! pages {
 }
 
 pages! {
-    Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
+    Overview, Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
     BlameOfGroup, EveryGroup, Members, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
     OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, Reviews,

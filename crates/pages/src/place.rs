@@ -46,6 +46,17 @@ pub(crate) fn bare(name: &str) -> &str {
     prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
+/// A title with names as people write them.
+pub(crate) fn with_bare_names(given: &Given, title: String) -> String {
+    let mut title = title;
+    for name in ["user", "group"] {
+        if let Some(text) = given.get(name) {
+            title = title.replace(text, bare(text));
+        }
+    }
+    title
+}
+
 /// The questions about the same thing: a user, a group, or an application.
 pub(crate) fn tabs(described: &'static Described, given: &Given) -> Option<Tabs> {
     let path = template(described);

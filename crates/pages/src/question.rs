@@ -139,6 +139,9 @@ async fn open<Q: Page>(
     if given.has_empty() {
         return Ok(Redirect::to(&given.page()).into_response());
     }
+    if let Some(typed) = given.with_typed_names() {
+        return Ok(Redirect::to(&typed.page()).into_response());
+    }
     if let Some(address) = Q::elsewhere(&given) {
         return Ok(Redirect::to(&address).into_response());
     }
@@ -184,7 +187,8 @@ fn asked<Q: Page>(
     let more = Q::more(&shown)?;
     let around = Around { app: given.app(), given };
     let coverage = coverage(&answer.envelope.coverage);
-    let title = more.title.unwrap_or_else(|| question.title(&answer.beside));
+    let title =
+        more.title.unwrap_or_else(|| place::with_bare_names(given, question.title(&answer.beside)));
     let below = question.below(&answer.beside, answer.content.rows().len() as u64);
     let mut parts = vec![];
     let (mut table, mut facts) = (None, None);
@@ -589,7 +593,8 @@ pub(crate) fn form(described: &'static Described, given: &Given) -> FormView {
         let field = Field {
             name: parameter.name.to_owned(),
             label: parameter.label.clone(),
-            help: parameter.help.clone(),
+            // A form reads names like the command line.
+            help: parameter.help.replace("on the command line any other", "any other"),
             kind,
             value: given.get(parameter.name).unwrap_or_default().to_owned(),
             required: parameter.is_required,
