@@ -5,18 +5,20 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use answers::act::UPLOAD_BYTES_MAX;
 use answers::{Answer, Place, described};
 use axum::body::Body;
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use budget::{Counted, Full, UnderWay};
+use budget::{Counted, Full, Owner, UnderWay};
 use event::{Application, Credential, Number};
+use incoming::HasLeft;
 use tower::ServiceExt;
 
 use crate::Query;
@@ -24,6 +26,7 @@ use crate::answer::{Seen, Told};
 use crate::caller::{FromForm, Sender};
 use crate::error::Error;
 pub use crate::error::Problem;
+use crate::frame::RequestId;
 use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
 use crate::params::Params;
 
@@ -316,11 +319,31 @@ impl Visitor {
         *request.headers_mut() = self.parts.headers;
         let content_type = HeaderValue::from_static(content_type);
         request.headers_mut().insert(CONTENT_TYPE, content_type);
-        *request.extensions_mut() = self.parts.extensions;
+        *request.extensions_mut() = of_connection(&self.parts.extensions);
         request.extensions_mut().insert(FromForm);
         let Ok(response) = questions.oneshot(request).await;
         Ok(response)
     }
+}
+
+/// What the listener and the frame know of a request, for one that is sent on. The names in the page's own
+/// address stay behind: the router would add them to those of the other address.
+fn of_connection(page: &Extensions) -> Extensions {
+    fn copy<T: Clone + Send + Sync + 'static>(from: &Extensions, to: &mut Extensions) {
+        if let Some(value) = from.get::<T>() {
+            to.insert(value.clone());
+        }
+    }
+    let mut carried = Extensions::new();
+    copy::<ConnectInfo<SocketAddr>>(page, &mut carried);
+    copy::<Owner>(page, &mut carried);
+    copy::<HasLeft>(page, &mut carried);
+    copy::<RequestId>(page, &mut carried);
+    copy::<Questions>(page, &mut carried);
+    copy::<Kept>(page, &mut carried);
+    copy::<Counted>(page, &mut carried);
+    copy::<UnderWay>(page, &mut carried);
+    carried
 }
 
 /// Something that goes on after its first answer. It ends with the session or the token.
