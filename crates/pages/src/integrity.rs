@@ -127,7 +127,7 @@ pub(crate) fn gaps_of_app(
 
 /// Where the log begins and ends, as far as the caller may know.
 fn head(visit: &Visit<'_>, who: &query::visit::SignedIn) -> Result<Facts, Refusal> {
-    let whole = visit.ask::<Unwatched>(&[("limit", "1000")])?;
+    let whole = visit.ask::<Unwatched>(&[("from", "1970-01-01"), ("limit", "1000")])?;
     let began =
         whole.content.rows().iter().find(|row| row.reason == BEFORE && row.application.is_none());
     let began = began.and_then(|row| row.to.as_ref()).map(|time| time.0.clone());

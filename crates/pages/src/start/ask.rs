@@ -30,19 +30,13 @@ struct About {
     /// The name of the field.
     field: &'static str,
     label: &'static str,
-    help: &'static str,
     /// The prefix that a bare name gets, as on the command line.
     prefix: &'static str,
 }
 
-const GROUP: About = About {
-    field: "group",
-    label: "Group",
-    help: "Its display name or SCIM id",
-    prefix: "displayName",
-};
-const USER: About =
-    About { field: "user", label: "User", help: "The userName or SCIM id", prefix: "userName" };
+const GROUP: About =
+    About { field: "group", label: "Group: its name or SCIM id", prefix: "displayName" };
+const USER: About = About { field: "user", label: "User: userName or SCIM id", prefix: "userName" };
 
 const QUESTIONS: [Asked; 4] = [
     Asked {
@@ -102,14 +96,12 @@ fn form(asked: &Asked, applications: &[String]) -> FormView {
     let name = asked.about.as_ref().map(|about| Field {
         name: about.field.to_owned(),
         label: about.label.to_owned(),
-        help: about.help.to_owned(),
         required: true,
         ..Field::default()
     });
     let date = asked.has_date.then(|| Field {
         name: "at".to_owned(),
-        label: "On".to_owned(),
-        help: "Empty for now".to_owned(),
+        label: "On (empty means now)".to_owned(),
         kind: Kind::Date,
         ..Field::default()
     });
