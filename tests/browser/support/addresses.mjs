@@ -4,7 +4,17 @@
 const FILES = ['/export'];
 
 // Pages that are no question of the API.
-const BESIDE = ['/login'];
+const BESIDE = [
+  '/',
+  '/login',
+  '/reports',
+  '/integrity',
+  '/admin',
+  '/admin/applications/new',
+  '/admin/tokens/new',
+  '/admin/lists/new',
+  '/admin/saved/new',
+];
 
 // The pages of the questions: { question, address }, with an address of each that the samples of the
 // server fill.
@@ -32,6 +42,6 @@ export async function pages(server) {
     name: question.slice(1).replaceAll(/\{\w+\}/g, 'one').replaceAll('/', '-'),
     address,
   }));
-  const beside = BESIDE.map((address) => ({ name: address.slice(1) || 'start', address }));
+  const beside = BESIDE.map((address) => ({ name: address.slice(1).replaceAll('/', '-') || 'start', address }));
   return [...beside, ...asked];
 }
