@@ -1,11 +1,14 @@
 // Every page there is, wide and on a phone, in both themes: nothing for axe to find, nothing wider than
 // the window, no link that leads nowhere. The pictures are kept as artefacts.
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { pages } from '../support/addresses.mjs';
 import { expect, fits, test } from '../support/test.mjs';
 
 test.use({ role: 'admin' });
 
+// Of a page, compressed.
+const PAGE_BYTES_MAX = 120_000;
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 
 for (const [size, viewport] of Object.entries(SIZES)) {
@@ -16,7 +19,8 @@ for (const [size, viewport] of Object.entries(SIZES)) {
     const all = await pages(server);
     expect(all.length).toBeGreaterThan(30);
     for (const { name, address } of all) {
-      await visit(address);
+      const response = await visit(address);
+      expect.soft(gzipSync(await response.body()).length, address).toBeLessThan(PAGE_BYTES_MAX);
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         const file = path.join(folder, `${name}-${size}-${colorScheme}.png`);

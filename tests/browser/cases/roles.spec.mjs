@@ -7,10 +7,10 @@ import { expect, test } from '../support/test.mjs';
 const ABOUT_NO_APPLICATION = ['/profiles'];
 
 // The status of the same question of the API, asked by an app-auditor.
-async function answeredTo(server, address) {
+async function answeredTo(server, api) {
   const token = await server.tokenOf('app-auditor');
   const headers = { authorization: `Bearer ${token}` };
-  return (await fetch(`${server.url}/api/v1${address}`, { headers })).status;
+  return (await fetch(`${server.url}/api/v1${api}`, { headers })).status;
 }
 
 test.describe('an app-auditor', () => {
@@ -22,8 +22,8 @@ test.describe('an app-auditor', () => {
     others.splice(others.indexOf(STORY_APP), 1);
     const group = (await server.get(`/apps/${STORY_APP}/groups?limit=1`)).rows[0].groupId;
     const samples = await samplesOf(server, STORY_APP, `userName:${STORY}`, group);
-    for (const { question, address } of await questions({ url: server.url, samples })) {
-      await visit(address, await answeredTo(server, address));
+    for (const { question, address, api } of await questions({ url: server.url, samples })) {
+      await visit(address, await answeredTo(server, api));
       if (ABOUT_NO_APPLICATION.includes(question)) continue;
       const html = (await page.content()).toLowerCase();
       const named = others.filter((other) => html.includes(other));
@@ -34,8 +34,8 @@ test.describe('an app-auditor', () => {
   test('is refused what is about another', async ({ server, page, visit }) => {
     const about = (await questions(server)).filter(({ address }) => address.includes(APP));
     expect(about.length).toBeGreaterThan(10);
-    for (const { address } of about) {
-      const status = await answeredTo(server, address);
+    for (const { address, api } of about) {
+      const status = await answeredTo(server, api);
       expect(status).toBeGreaterThanOrEqual(403);
       const response = await visit(address, status);
       expect(response.headers()['content-type']).toMatch(/^text\/html/);

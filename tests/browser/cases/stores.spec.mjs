@@ -4,8 +4,8 @@ import { expect, hostileTest, test } from '../support/test.mjs';
 
 async function empty(server) {
   const found = [];
-  for (const { question, address } of await questions(server)) {
-    if ((await server.get(address)).rowCount === 0) found.push(question);
+  for (const { question, api } of await questions(server)) {
+    if ((await server.get(api)).rowCount === 0) found.push(question);
   }
   return found;
 }

@@ -3,21 +3,27 @@
 // Questions whose answer is a file.
 const FILES = ['/export'];
 
+// Questions whose page has a name of its own.
+const ELSEWHERE = { '/overview': '/' };
+
 // Pages that are no question of the API.
 const BESIDE = [
-  '/',
   '/login',
   '/reports',
   '/integrity',
   '/admin',
+  '/admin/applications',
   '/admin/applications/new',
+  '/admin/tokens',
   '/admin/tokens/new',
+  '/admin/lists',
   '/admin/lists/new',
+  '/admin/saved',
   '/admin/saved/new',
 ];
 
-// The pages of the questions: { question, address }, with an address of each that the samples of the
-// server fill.
+// The pages of the questions: { question, address, api }, with an address of each that the samples of
+// the server fill, and the same of the API.
 export async function questions({ url, samples }) {
   const { paths } = await (await fetch(`${url}/openapi.json`)).json();
   const value = (name, template) => {
@@ -28,10 +34,12 @@ export async function questions({ url, samples }) {
   for (const [template, { get }] of Object.entries(paths)) {
     const question = template.replace('/api/v1', '');
     if (!get || question === template || FILES.includes(question)) continue;
-    const path = question.replaceAll(/\{(\w+)\}/g, (_, name) => value(name, template));
+    const fill = (text) => text.replaceAll(/\{(\w+)\}/g, (_, name) => value(name, template));
     const needed = (get.parameters ?? []).filter((one) => one.in === 'query' && one.required);
     const pairs = needed.map(({ name }) => `${name}=${value(name, template)}`);
-    pages.push({ question, address: [path, ...(pairs.length ? [pairs.join('&')] : [])].join('?') });
+    const search = pairs.length ? `?${pairs.join('&')}` : '';
+    const address = fill(ELSEWHERE[question] ?? question) + search;
+    pages.push({ question, address, api: fill(question) + search });
   }
   return pages;
 }

@@ -50,6 +50,9 @@ export async function dress(server) {
   await server.api('POST', `/api/v1/operations/${made.seq}/evidence`, {
     body: { kind: 'ticket', ref: 'CHG-1042', url: 'https://tickets.example/CHG-1042' },
   });
+  const question = `/api/v1${groupPath}/members?at=2026-06-15`;
+  const remark = 'As agreed with the owner of the group';
+  await server.api('POST', '/api/v1/reviews', { body: { question, outcome: 'approved', remark } });
   server.samples = {
     ...(await samplesOf(server, APP, `userName:${made.userName}`, `displayName:${GROUP}`)),
     operation: made.seq,
@@ -59,8 +62,9 @@ export async function dress(server) {
 // What stands in the addresses of the questions about an application, by parameter.
 export async function samplesOf(server, app, user, group) {
   const [last] = (await server.get(`/operations?app=${app}&limit=1`)).rows;
+  const [{ seq: review }] = (await server.get('/reviews')).rows;
   const groups = await both(server, app, user);
-  return { app, user, group, operation: last.seq, job: app, name: SAVED, list: LIST, groups };
+  return { app, user, group, operation: last.seq, job: app, name: SAVED, list: LIST, groups, review };
 }
 
 // Two groups that a user was in at the same time.

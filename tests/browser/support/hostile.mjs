@@ -156,6 +156,10 @@ export async function startHostile() {
   await server.api('POST', `/api/v1/apps/${APP}/groups/${server.groups.markup}/privileged`);
   const question = `/api/v1/apps/${APP}/users/${encodeURIComponent(`userName:user ${MARKUP}`)}`;
   await server.api('POST', '/api/v1/saved-questions', { body: { name: 'saved', question } });
+  const members = `/api/v1/apps/${APP}/groups/${server.groups.markup}/members`;
+  const { seq: review } = await server.api('POST', '/api/v1/reviews', {
+    body: { question: members, outcome: 'approved', remark: `${MARKUP}${RTL}${EMOJI}` },
+  });
   const user = server.users.markup;
   server.samples = {
     app: APP,
@@ -166,6 +170,7 @@ export async function startHostile() {
     name: 'saved',
     list: 'people',
     groups: await both(server, APP, user),
+    review,
   };
   return server;
 }
