@@ -9,7 +9,7 @@ use answers::{Content, Exists, GroupSizes, Members, OneGroup};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Form, Path};
+use axum::extract::Form;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -66,7 +66,8 @@ struct Head {
 
 /// The form with which an admin marks a group, or takes the mark away.
 struct Marking {
-    action: String,
+    app: String,
+    group: String,
     csrf: String,
     is_marked: bool,
 }
@@ -112,16 +113,12 @@ fn head(shown: &Shown<'_, OneGroup>, members: Option<&Further<Members>>) -> Head
     let is_now = shown.given.get("at").is_none() && shown.given.get("knownAt").is_none();
     let csrf = shown.who.form_token.clone().filter(|_| shown.who.is_admin() && is_now);
     let mark = csrf.zip(group).map(|(csrf, group)| Marking {
-        action: format!("{}/privileged", path(shown.given)),
+        app: shown.question.app.0.clone(),
+        group: shown.question.group.0.clone(),
         csrf,
         is_marked: group.privileged,
     });
     Head { facts: Facts { caption: None, facts }, mark }
-}
-
-/// The group's page, now.
-fn path(given: &Given) -> String {
-    given.with(&[("at", None), ("knownAt", None), ("tz", None)]).page()
 }
 
 /// The size over time, and the ways to the changes before and after.
@@ -190,21 +187,20 @@ fn around<'a>(rows: &'a [GroupSize], at: &str) -> (Option<&'a GroupSize>, Option
 #[derive(Deserialize)]
 pub(crate) struct Button {
     csrf: String,
+    app: String,
+    group: String,
     privileged: String,
 }
 
 /// Adds what the pages of groups do.
 pub(crate) fn acts(router: Router<Arc<Query>>) -> Router<Arc<Query>> {
-    router.route("/apps/{app}/groups/{group}/privileged", post(mark))
+    // Without names in its address: they would be taken for those in the address of the API.
+    router.route("/admin/privileged", post(mark))
 }
 
-/// `POST /apps/{app}/groups/{group}/privileged`
-async fn mark(
-    visitor: Visitor,
-    Path((app, group)): Path<(String, String)>,
-    Form(button): Form<Button>,
-) -> Result<Response, Refusal> {
-    let page = format!("/apps/{}/groups/{}", encoded(&app), encoded(&group));
+/// `POST /admin/privileged`
+async fn mark(visitor: Visitor, Form(button): Form<Button>) -> Result<Response, Refusal> {
+    let page = format!("/apps/{}/groups/{}", encoded(&button.app), encoded(&button.group));
     let method = match button.privileged.as_str() {
         "true" => Method::POST,
         "false" => Method::DELETE,

@@ -38,6 +38,7 @@ mod plain;
 mod question;
 mod reports;
 mod resource;
+mod reviews;
 mod start;
 mod stays;
 pub mod text;
@@ -61,7 +62,7 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .route("/login", get(login::form).post(login::sign_in))
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
-    let of_pages = group::acts(admin::routes(pages::routes(of_pages)));
+    let of_pages = reviews::acts(group::acts(admin::routes(pages::routes(of_pages))));
     let of_pages = operations::tail::serve(operation::serve(of_pages));
     router
         .merge(query::framed(of_pages, query))

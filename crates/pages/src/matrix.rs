@@ -59,6 +59,7 @@ impl Page for AccessMatrix {
         Ok(More {
             form,
             above: vec![grid.to_string()],
+            below: vec![crate::reviews::of_matrix(shown)?],
             replaces_rows: true,
             replaces_below: true,
             ..More::default()

@@ -29,11 +29,11 @@ macro_rules! pages {
 
 pages! {
     Overview, Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
-    BlameOfGroup, EveryGroup, Members, GroupSizes, PrivilegedGroups,
+    BlameOfGroup, EveryGroup, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
     OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, Reviews,
     OneReview, OneSaved;
-    AccessMatrix, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
+    AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

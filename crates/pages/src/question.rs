@@ -376,7 +376,8 @@ impl<Q: Question> Shown<'_, Q> {
 impl<Q: Question> Further<Q> {
     /// The first page of its rows; the next page is one of its own.
     pub(crate) fn table(&self, caption: &str) -> TableView {
-        table_of(caption, &self.given, &self.question, &self.answer)
+        let table = table_of(caption, &self.given, &self.question, &self.answer);
+        TableView { is_named_above: false, ..table }
     }
 
     /// What stands below its rows.
@@ -395,7 +396,10 @@ fn titled_below<Q: Question>(
     let below = question.below(&answer.beside, answer.content.rows().len() as u64);
     let mut part = below_of(below, &Around { app: given.app(), given });
     match &mut part.table {
-        Some(table) => table.caption = title.to_owned(),
+        Some(table) => {
+            table.caption = title.to_owned();
+            table.is_named_above = false;
+        }
         None => part.title = title.to_owned(),
     }
     part
