@@ -452,9 +452,8 @@ pub(crate) fn rows_of<R>(
 pub(crate) fn add_acts(table: &mut TableView, acts: RowActs) {
     table.headings.push(Heading::new(answers::Look::Text, acts.heading));
     for (row, act) in table.rows.iter_mut().zip(acts.links) {
-        row.cells.push(
-            act.map_or_else(Cell::default, |act| Cell { href: act.href, ..Cell::text(act.text) }),
-        );
+        let act = act.unwrap_or_default();
+        row.cells.push(Cell { href: act.href, is_own: true, ..Cell::text(act.text) });
     }
 }
 
