@@ -1,7 +1,6 @@
 //! Resources and persons whose last write failed. One row each, as long as it is so.
 
 use event::{Action, Application, Number, Seq, Status};
-use store::ReadRows;
 use store::key;
 
 use crate::error::ProjectorError;
@@ -30,23 +29,22 @@ impl OperationSummary {
     }
 }
 
+/// Folds a write, and returns how many have failed since one that did not; `failures` is the number before.
 pub(crate) fn record(
     rows: &mut Overlay<'_>,
-    summary: &OperationSummary,
-) -> Result<(), ProjectorError> {
-    let Some(failed) = summary.write_failed().filter(|_| summary.number != Number::NOBODY) else {
-        return Ok(());
-    };
-    let key = key::failing(summary.application, summary.number);
-    let before = rows.get(&key)?;
+    (application, number): (Application, Number),
+    (seq, failed): (Seq, bool),
+    failures: u64,
+) -> u64 {
+    let key = key::failing(application, number);
     if failed {
-        let before = before.map(|row| decode(summary.number, &row)).transpose()?;
-        let failures = before.map_or(0, |before| before.failures) + 1;
-        rows.put(key, [summary.seq, failures].map(u64::to_be_bytes).concat());
-    } else if before.is_some() {
+        rows.put(key, [seq, failures + 1].map(u64::to_be_bytes).concat());
+        return failures + 1;
+    }
+    if failures > 0 {
         rows.delete(key);
     }
-    Ok(())
+    0
 }
 
 fn decode(number: Number, row: &[u8]) -> Result<Failing, ProjectorError> {

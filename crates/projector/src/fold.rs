@@ -25,8 +25,7 @@ use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, OperationCounts, Recorder,
-    Version,
+    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, Version,
 };
 use crate::set;
 use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
@@ -84,7 +83,9 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
             let name = row::encode("a resource type", &added.name)?;
             rows.put(key::resource_type(added.number), name);
         }
-        Fact::Unauthenticated(_) => fold_summary(rows, event)?,
+        Fact::Unauthenticated(_) => {
+            fold_summary(rows, event)?;
+        }
         Fact::ConnectionsRefused(refused) => {
             // A gap is half-open, so it must end just after the last refusal.
             let to = Timestamp(refused.last.max(refused.first).0.saturating_add(1));
@@ -247,16 +248,22 @@ fn fold_target(
     (target, resource_type): (Number, ResourceType),
     touches: &[Number],
 ) -> Result<(), ProjectorError> {
-    fold_summary(rows, event)?;
+    let summary = fold_summary(rows, event)?;
+    let failed = summary.and_then(|summary| summary.write_failed());
     let (application, seq) = (event.header.application, event.seq);
     let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         // A row of its own: finding the last entry of the index takes much longer.
         let last = key::resource_places(application, number);
-        let before = rows.get(&last)?.map(|places| OperationCounts::decode(&places)).transpose()?;
-        let places = before.unwrap_or_default().with(number == target).encode();
-        rows.put(last, places.clone());
-        rows.put(key::by_resource(application, number, seq), places);
+        let before = rows.get(&last)?.map(|row| row::decode_places(&row)).transpose()?;
+        let (places, failures) = before.unwrap_or_default();
+        let places = places.with(number == target);
+        let failures = match failed.filter(|_| number == target) {
+            Some(failed) => failing::record(rows, (application, number), (seq, failed), failures),
+            None => failures,
+        };
+        rows.put(last, row::encode_places(places, failures));
+        rows.put(key::by_resource(application, number, seq), places.encode());
     }
     fold_changes(rows, event, (target, resource_type))
 }
@@ -275,9 +282,12 @@ fn fold_changes(
     Ok(())
 }
 
-fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
+fn fold_summary(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+) -> Result<Option<OperationSummary>, ProjectorError> {
     let ordinal = View::new(rows).class_count(Class::ALL)? + 1;
-    let Some(summary) = OperationSummary::of(event, ordinal) else { return Ok(()) };
+    let Some(summary) = OperationSummary::of(event, ordinal) else { return Ok(None) };
     let class = summary.class();
     let place = View::new(rows).class_count(class)? + 1;
     rows.put(key::operation(event.seq), summary.encode());
@@ -285,7 +295,7 @@ fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorEr
     rows.put(key::class(class), place.to_be_bytes().to_vec());
     rows.put(key::by_class(class, event.seq), place.to_be_bytes().to_vec());
     rows.put(key::by_request(summary.request_id_hash, event.seq), vec![]);
-    failing::record(rows, &summary)
+    Ok(Some(summary))
 }
 
 /// Folds the changes that one event makes to one resource or person.

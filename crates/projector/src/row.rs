@@ -216,6 +216,19 @@ impl OperationCounts {
     }
 }
 
+/// The counts up to the last operation on a resource or person, and how many of its writes failed since one
+/// that did not.
+pub(crate) fn encode_places(counts: OperationCounts, failures: u64) -> Vec<u8> {
+    [&counts.encode()[..], &failures.to_be_bytes()].concat()
+}
+
+pub(crate) fn decode_places(bytes: &[u8]) -> Result<(OperationCounts, u64), ProjectorError> {
+    let what = "an operation's places";
+    let (counts, failures) =
+        bytes.split_last_chunk::<8>().ok_or_else(|| ProjectorError::row(what))?;
+    Ok((OperationCounts::decode(counts)?, u64::from_be_bytes(*failures)))
+}
+
 /// The state of a resource from one event until the next version.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Version {

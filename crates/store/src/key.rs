@@ -48,7 +48,7 @@
 //! | 39   | access         | !seq u64                                     | application u32, credential u32, all applications u32 | once |
 //! | 40   | claim head     | application u32                              | first and last seq u64 of its claims | rewritten |
 //! | 41   | mention before | `name`, !since seq u64                       | number u32                     | once      |
-//! | 42   | resource places | application u32, number u32                 | as by resource, up to the last operation | rewritten |
+//! | 42   | resource places | application u32, number u32                 | as by resource, up to the last operation; how many writes failed since one that did not u64 | rewritten |
 //! | 43   | change         | application u32, !seq u64                    |                                | once      |
 //! | 44   | listing        | application u32, seq u64                     | 1 complete, 0 not u8           | once      |
 //! | 45   | settled        | application u32, the observation's seq u64, seq u64 |                         | once      |
