@@ -107,9 +107,15 @@ async fn a_tail_sends_each_new_operation_once_and_ends_with_its_token() {
     let text = again.until("nils").await;
     assert!(text.contains(&format!("id: {second}\n")) && !text.contains("mira"), "{text}");
 
+    // A page says up to where it shows, so nothing is missed until it follows.
+    let path = format!("/operations/tail?app=boat&after={first}");
+    let mut of_page = Tail::open(&server, &path, &token, None).await;
+    let text = of_page.until("nils").await;
+    assert!(text.contains(&format!("id: {second}\n")) && !text.contains("mira"), "{text}");
+
     let path = format!("/api/v1/tokens/{id}");
     assert_eq!(server.admin("DELETE", &path, &Value::Null).await.status, 200);
-    for mut tail in [tail, again] {
+    for mut tail in [tail, again, of_page] {
         let text = tail.until("event: end").await;
         assert!(text.contains("data: Following has ended"), "{text}");
         tail.ends().await;

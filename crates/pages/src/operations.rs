@@ -58,8 +58,9 @@ struct Explorer {
 }
 
 impl Page for Operations {
-    /// `q` is the line as it was typed; `open` the event whose row is open.
-    const OWN: &'static [&'static str] = &["q", "open"];
+    /// `q` is the line as it was typed; `open` the event whose row is open; `after` the last event that the
+    /// page of a live tail shows.
+    const OWN: &'static [&'static str] = &["q", "open", "after"];
 
     /// A line that is understood becomes parameters.
     fn elsewhere(given: &Given) -> Option<String> {
@@ -95,7 +96,7 @@ impl Page for Operations {
         let explorer = Explorer {
             range: range(described, given),
             figure: chart.map(|chart| chart.figure()),
-            tail: tail_of(given),
+            tail: tail_of(given, answer.envelope.head.seq),
             table: paged(table, described, given, &answer.envelope),
             facets: Facets::new(described, given, values),
         };
@@ -125,13 +126,16 @@ fn of_whole(shown: &Shown<'_, Operations>) -> Vec<(&'static str, String)> {
     pairs.collect()
 }
 
-/// The address of the live tail, if the page shows the end of the list.
-fn tail_of(given: &Given) -> Option<String> {
+/// The address of the live tail, if the page shows the end of the list. It begins after the last event that
+/// the page may show, so that nothing is missed in between.
+fn tail_of(given: &Given, last: Option<u64>) -> Option<String> {
     let is_past = ["cursor", "to", "knownAt"].iter().any(|name| given.get(name).is_some());
     if is_past {
         return None;
     }
-    let bare = given.with(&[("q", None), ("open", None), ("limit", None)]).page();
+    let last = last.map(|last| last.to_string());
+    let after = ("after", last.as_deref());
+    let bare = given.with(&[("q", None), ("open", None), ("limit", None), after]).page();
     let filters = bare.split_once('?').map(|(_, filters)| format!("?{filters}"));
     Some(format!("/operations/tail{}", filters.unwrap_or_default()))
 }

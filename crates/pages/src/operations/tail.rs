@@ -122,8 +122,11 @@ async fn follow(tails: Tails, visitor: Visitor) -> Result<Response, Refusal> {
     // A test checks that every question has a page.
     let described = described::<Operations>().ok_or_else(Refusal::not_found)?;
     let given = Given::read(described, Operations::OWN, vec![], visitor.uri());
-    let given = given.with(&[("cursor", None), ("limit", None), ("q", None), ("open", None)]);
-    let last = last_event_id(visitor.headers());
+    let of_page = given.own("after").and_then(|seq| seq.parse().ok());
+    let last = last_event_id(visitor.headers()).or(of_page);
+    let own = Operations::OWN.iter().map(|name| (*name, None));
+    let changes: Vec<_> = [("cursor", None), ("limit", None)].into_iter().chain(own).collect();
+    let given = given.with(&changes);
     let first = {
         let given = given.clone();
         move |visit: &Visit<'_>| {
