@@ -14,7 +14,8 @@ const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=
 const PAGES_MAX: usize = 40;
 
 /// Pages that show the rows of a list in another form than a table of its columns, with the reason.
-const OWN_FORM: &[(&str, &str)] = &[];
+const OWN_FORM: &[(&str, &str)] =
+    &[("/api/v1/apps/{app}/matrix", "a grid with a column for each group, each cell a sign")];
 
 async fn get(world: &World, path: &str, token: &str) -> Response<String> {
     let request = Request::get(path).header("accept", HTML);
@@ -137,9 +138,6 @@ async fn a_page_shows_the_rows_of_the_api_on_all_its_pages() {
     let samples = world.samples("boat");
     let mut compared = 0;
     for one in answers::all() {
-        if OWN_FORM.iter().any(|(path, _)| *path == one.path) {
-            continue;
-        }
         for address in samples.forms(one.path, &one.parameters) {
             let sign = if address.text.contains('?') { '&' } else { '?' };
             let first = match one.shape {
@@ -171,11 +169,18 @@ async fn a_page_shows_the_rows_of_the_api_on_all_its_pages() {
                 if one.shape != Shape::One {
                     let rows = answer["rows"].as_array().unwrap().len() as u64;
                     assert_eq!(access.rows, rows, "{opened}");
-                    assert_eq!(
-                        rows_of(shown.body()),
-                        expected(one, answer),
-                        "{opened}, page {place}"
-                    );
+                    let expected = expected(one, answer);
+                    match OWN_FORM.iter().any(|(path, _)| *path == one.path) {
+                        true => {
+                            let page = text_of(shown.body());
+                            for row in expected {
+                                assert!(page.contains(&row[0]), "{opened}, page {place}: {row:?}");
+                            }
+                        }
+                        false => {
+                            assert_eq!(rows_of(shown.body()), expected, "{opened}, page {place}");
+                        }
+                    }
                     compared += rows;
                     let next = answer.get("next").and_then(Value::as_str);
                     assert_eq!(next_of(shown.body()).is_some(), next.is_some(), "{opened}");
