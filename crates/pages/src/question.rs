@@ -45,7 +45,6 @@ pub(crate) trait Page: Answered {
 }
 
 /// An answer about to be shown.
-#[allow(dead_code)]
 pub(crate) struct Shown<'a, Q: Question> {
     /// Asks further questions over the same snapshot.
     pub(crate) visit: &'a Visit<'a>,
