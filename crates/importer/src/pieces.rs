@@ -6,8 +6,7 @@ use std::sync::mpsc;
 use entra_log::Record;
 use serde_json::{Map, Value};
 
-use crate::client::Client;
-use crate::failure::Failure;
+use crate::Server;
 
 /// A piece is sent once it has this many bytes. With one more record it is still below the server's
 /// limit.
@@ -20,13 +19,15 @@ const SHOWN_MAX: usize = 100;
 const OTHERS_SHOWN_MAX: usize = 10_000;
 
 /// The place of a record: the index of its file, and the line, from 1.
-pub(super) type Place = (usize, u64);
+pub type Place = (usize, u64);
+
+/// The parameters of a request.
+pub(crate) type Parameters = Vec<(&'static str, String)>;
 
 /// Records that are sent together.
 #[derive(Default)]
-pub(super) struct Piece {
-    /// The path to post to.
-    path: String,
+pub(crate) struct Piece {
+    parameters: Parameters,
     /// One record per line.
     lines: Vec<u8>,
     places: Vec<Place>,
@@ -37,24 +38,24 @@ pub(super) struct Piece {
 }
 
 /// Gathers records into pieces.
-pub(super) struct Gathering<'a> {
+pub(crate) struct Gathering<'a> {
     /// Receives a piece; breaks if nothing sends pieces any more.
     sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
-    path: &'a str,
+    parameters: &'a Parameters,
     piece: Piece,
 }
 
 impl<'a> Gathering<'a> {
-    /// Gathers pieces for a path.
-    pub(super) fn new(
+    /// Gathers pieces that are sent with these parameters.
+    pub(crate) fn new(
         sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
-        path: &'a str,
+        parameters: &'a Parameters,
     ) -> Gathering<'a> {
-        Gathering { sink, path, piece: Piece::default() }
+        Gathering { sink, parameters, piece: Piece::default() }
     }
 
     /// Adds a record of a file. Breaks if nothing sends pieces any more.
-    pub(super) fn take(&mut self, file: usize, record: Record) -> ControlFlow<()> {
+    pub(crate) fn take(&mut self, file: usize, record: Record) -> ControlFlow<()> {
         let place = (file, record.line);
         match record.text {
             Err(what) => self.piece.broken.push((place, what)),
@@ -76,39 +77,43 @@ impl<'a> Gathering<'a> {
     }
 
     /// Hands over the current piece.
-    pub(super) fn hand_over(&mut self) -> ControlFlow<()> {
+    pub(crate) fn hand_over(&mut self) -> ControlFlow<()> {
         let piece = std::mem::take(&mut self.piece);
-        (self.sink)(Piece { path: self.path.to_owned(), ..piece })
+        (self.sink)(Piece { parameters: self.parameters.clone(), ..piece })
     }
 }
 
 impl Piece {
     /// A piece without records, and a receiver that disconnects once all earlier pieces were sent, or
     /// nothing sends pieces any more.
-    pub(super) fn last() -> (Piece, mpsc::Receiver<()>) {
+    pub(crate) fn last() -> (Piece, mpsc::Receiver<()>) {
         let (done, waiting) = mpsc::channel();
         (Piece { _done: Some(done), ..Piece::default() }, waiting)
     }
 
     /// Posts the records and returns the server's answer; `None` without records.
-    pub(super) fn post(&self, client: &Client) -> Result<Option<Map<String, Value>>, Failure> {
+    pub(crate) fn post<S: Server>(
+        &self,
+        server: &S,
+    ) -> Result<Option<Map<String, Value>>, S::Failure> {
         if self.places.is_empty() {
             return Ok(None);
         }
-        client.post_bytes(&self.path, super::NDJSON, &self.lines).map(Some)
+        server.post(&self.parameters, &self.lines).map(Some)
     }
 }
 
 /// An application at the provider, and how many of its entries were read.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(super) struct Principal {
+pub struct Principal {
     /// The id of its service principal, if an entry has it.
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// Its display name. Entries that name no application have neither.
-    pub(super) name: Option<String>,
-    pub(super) entries: u64,
+    pub name: Option<String>,
+    /// How many of its entries were read.
+    pub entries: u64,
     /// How many of them match a recorded request.
-    pub(super) joined: u64,
+    pub joined: u64,
 }
 
 impl Principal {
@@ -124,12 +129,12 @@ impl Principal {
     }
 
     /// What selects it on the command line: its id, else its name.
-    pub(super) fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         self.id.as_deref().or(self.name.as_deref())
     }
 
     /// Whether a key selects it.
-    pub(super) fn is(&self, key: Option<&str>) -> bool {
+    pub(crate) fn is(&self, key: Option<&str>) -> bool {
         let key = key.unwrap_or_default();
         match self.key() {
             Some(_) => self.id.iter().chain(&self.name).any(|text| text.eq_ignore_ascii_case(key)),
@@ -138,7 +143,8 @@ impl Principal {
     }
 
     /// Its name in messages.
-    pub(super) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         match (&self.id, &self.name) {
             (Some(id), Some(name)) => format!("{id} ({name})"),
             (Some(one), None) | (None, Some(one)) => one.clone(),
@@ -147,12 +153,12 @@ impl Principal {
     }
 
     /// Adds the other applications of a server's answer.
-    pub(super) fn add(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
+    pub(crate) fn add(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
         Principal::read(answer).for_each(|one| Principal::add_one(all, one));
     }
 
     /// Adds those that a server's answer lists as imported before, each by its id or name.
-    pub(super) fn add_before(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
+    pub(crate) fn add_before(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
         let keys = answer.get("importedServicePrincipals").and_then(Value::as_array);
         let keys = keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         keys.for_each(|key| {
@@ -162,7 +168,7 @@ impl Principal {
 
     /// Adds one. An application known by its name alone is merged with the one that has this name and
     /// an id.
-    pub(super) fn add_one(all: &mut Vec<Principal>, one: Principal) {
+    pub(crate) fn add_one(all: &mut Vec<Principal>, one: Principal) {
         let is_it = |known: &Principal| match (&known.id, &one.id) {
             (Some(id), Some(other)) => id.eq_ignore_ascii_case(other),
             _ => known.is(one.key()) || one.is(known.key()),
@@ -178,19 +184,27 @@ impl Principal {
 }
 
 /// The results of an import.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) read: u64,
-    pub(super) new: u64,
-    pub(super) known: u64,
-    pub(super) refused: u64,
-    pub(super) passed_over: u64,
-    pub(super) of_others: u64,
-    pub(super) refusals: Vec<(Place, String)>,
-    pub(super) principals: Vec<Principal>,
+#[derive(Clone, Default, Debug)]
+pub struct Counts {
+    /// Records that were read.
+    pub read: u64,
+    /// Entries that were recorded.
+    pub new: u64,
+    /// Entries that had been imported before.
+    pub known: u64,
+    /// Records that were refused.
+    pub refused: u64,
+    /// Entries of other logs.
+    pub passed_over: u64,
+    /// Entries of other applications, which were kept out.
+    pub of_others: u64,
+    /// The first that were refused, and why.
+    pub refusals: Vec<(Place, String)>,
+    /// The other applications.
+    pub principals: Vec<Principal>,
     /// Entries of other applications, if the user asked for them: entry id, and the service principal's
     /// id or name.
-    pub(super) others: Vec<(Place, String, Option<String>)>,
+    pub others: Vec<(Place, String, Option<String>)>,
 }
 
 impl Counts {
@@ -202,12 +216,16 @@ impl Counts {
     }
 
     /// Sends a piece and counts the results.
-    pub(super) fn send(&mut self, mut piece: Piece, client: &Client) -> Result<(), Failure> {
+    pub(crate) fn send<S: Server>(
+        &mut self,
+        mut piece: Piece,
+        server: &S,
+    ) -> Result<(), S::Failure> {
         self.read += piece.broken.len() as u64;
         for (place, what) in std::mem::take(&mut piece.broken) {
             self.refuse(place, what);
         }
-        let Some(answer) = piece.post(client)? else { return Ok(()) };
+        let Some(answer) = piece.post(server)? else { return Ok(()) };
         let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
         self.read += count("read");
         self.new += count("new");
