@@ -32,6 +32,45 @@ pub fn said(event: &Event) -> Value {
     serde_json::from_slice(text.expect("an entry has its text")).expect("JSON")
 }
 
+/// `GET /apps/{app}/imports`
+pub fn list(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let application = known.application(parameters.app.unwrap_or("boat"));
+    let mut runs: Vec<(u64, Vec<&Event>)> = vec![];
+    for event in known.events_of(application) {
+        let Fact::ImportBatch(batch) = &event.header.fact else { continue };
+        match runs.iter_mut().find(|(run, _)| *run == batch.run) {
+            Some((_, events)) => events.push(event),
+            None => runs.push((batch.run, vec![event])),
+        }
+    }
+    runs.sort_by_key(|(_, events)| events.last().map(|last| std::cmp::Reverse(last.seq)));
+    let row = |(run, events): &(u64, Vec<&Event>)| {
+        let batches = || {
+            events.iter().filter_map(|event| match &event.header.fact {
+                Fact::ImportBatch(batch) => Some(batch),
+                _ => None,
+            })
+        };
+        let spans = || batches().filter_map(|batch| batch.span);
+        let (first, last) = (events[0], events[events.len() - 1]);
+        let origin = last.header.origin.as_ref().expect("somebody imported");
+        json!({
+            "run": format!("{run:x}"),
+            "seq": last.seq,
+            "beganAt": known.time(first.seq),
+            "recordedAt": known.time(last.seq),
+            "actorId": origin.credential.to_string(),
+            "requests": events.len(),
+            "new": batches().map(|batch| batch.new).sum::<u32>(),
+            "known": batches().map(|batch| batch.known).sum::<u32>(),
+            "refused": batches().map(|batch| batch.refused).sum::<u32>(),
+            "firstEntryAt": spans().map(|(first, _)| first).min().map(|time| time.to_string()),
+            "lastEntryAt": spans().map(|(_, last)| last).max().map(|time| time.to_string()),
+        })
+    };
+    Expected::rows(runs.iter().map(row).collect())
+}
+
 /// The entries of an application by the source's time, then in the order of import.
 pub fn entries<'a>(known: &Known<'a>, application: Application) -> Vec<&'a Event> {
     let all = known.events_of(application);

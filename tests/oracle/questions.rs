@@ -54,6 +54,7 @@ pub enum Kind {
     Accesses,
     Job,
     Overview,
+    Imports,
 }
 
 /// Which time parameters a question has.
@@ -80,7 +81,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 42] = [
+pub const SHAPES: [Shape; 43] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -125,6 +126,7 @@ pub const SHAPES: [Shape; 42] = [
     shape(Kind::Accesses, true, When::Stretch, true),
     shape(Kind::Job, true, When::At, false),
     shape(Kind::Overview, true, When::At, true),
+    shape(Kind::Imports, true, When::Never, true),
 ];
 
 /// Questions without a shape, each with the reason.
@@ -360,6 +362,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Accesses => "/access-log".to_owned(),
         Kind::Job => format!("/jobs/{}", parameters.job),
         Kind::Overview => "/overview".to_owned(),
+        Kind::Imports => format!("/apps/{}/imports", parameters.app.unwrap_or("boat")),
     };
     let mut pairs = vec![];
     let mut add = |name: &str, value: Option<String>| {
@@ -446,6 +449,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::ImportedWhy
         | Kind::Evidence
         | Kind::Review
+        | Kind::Imports
         | Kind::Job => {}
     }
     match pairs.is_empty() {
@@ -505,6 +509,7 @@ pub fn expected(
         Kind::Accesses => record::accesses(known, parameters),
         Kind::Job => jobs::job(known, parameters),
         Kind::Overview => overview::overview(known, parameters),
+        Kind::Imports => imports::list(known, parameters),
     };
     if expected.status != 200 {
         return Some(expected);

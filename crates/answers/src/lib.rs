@@ -104,6 +104,7 @@ questions! {
     configuration_log: Integrity ConfigurationLog "Configuration log";
     coverage: Integrity Unwatched "Coverage";
     job: Applications Job "Provisioning";
+    imports: Applications Imports "Imports";
     evidence: Operations EvidenceOf "Evidence";
     reviews: Groups Reviews "Reviews", Groups OneReview "Review";
     reference_lists: Configuration ReferenceLists "Reference lists";
@@ -128,6 +129,7 @@ pub mod row {
     pub use crate::group::GroupState;
     pub use crate::groups::Group;
     pub use crate::histogram::{HistogramSeen, OperationBucket};
+    pub use crate::imports::ImportRun;
     pub use crate::intervals::Stay;
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;

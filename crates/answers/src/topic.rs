@@ -106,7 +106,10 @@ mod tests {
         let of_user = ["User", "Timeline", "Why", "What set it", "Stays in groups"];
         assert_eq!(labels(OneUser::PATH), of_user);
         assert_eq!(labels(Why::PATH), of_user);
-        assert_eq!(labels(EveryGroup::PATH), ["Configuration", "Users", "Groups", "Access matrix"]);
+        assert_eq!(
+            labels(EveryGroup::PATH),
+            ["Configuration", "Users", "Groups", "Access matrix", "Imports"]
+        );
         assert!(described::<Operations>().unwrap().related().is_empty());
     }
 }

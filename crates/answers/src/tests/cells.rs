@@ -12,12 +12,13 @@ const TIME: &str = "2026-03-31T17:00:00.000000Z";
 
 /// Events that are no operations, so that their numbers lead nowhere: by member, and by path where others
 /// have the same member.
-const NO_OPERATIONS: [(&str, &str); 8] = [
+const NO_OPERATIONS: [(&str, &str); 9] = [
     ("addedSeq", "/api/v1/apps"),
     ("seq", "/api/v1/access-log"),
     ("seq", "/api/v1/configuration-log"),
     ("seq", "/api/v1/operations/{operation}/evidence"),
     ("seq", "/api/v1/reference-lists"),
+    ("seq", "/api/v1/apps/{app}/imports"),
     ("markedSeq", "/api/v1/privileged-groups"),
     ("savedSeq", "/api/v1/saved-questions"),
     ("sawSeq", "/api/v1/operations/{operation}"),

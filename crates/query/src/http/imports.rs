@@ -1,15 +1,20 @@
-//! Imports entries of a provider's logs.
+//! Imports entries of a provider's logs, and lists the imports.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use answers::act::{Import, Imported, UPLOAD_BYTES_MAX};
+use answers::{Imports, row};
 use axum::Json;
 use axum::extract::State;
 use entra_log::DateOrder;
+use event::{Credential, Fact, Number, Seq, Timestamp};
 
 use super::ask::Ask;
 use super::body::Upload;
-use super::question::{NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
+use crate::answer::Found;
+use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
 
@@ -77,4 +82,75 @@ pub(super) fn is_service_principal(id: &str) -> bool {
 
 fn run_of(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'))
+}
+
+/// The requests of one import.
+struct Run {
+    number: u64,
+    began_at: Timestamp,
+    recorded_at: Timestamp,
+    seq: Seq,
+    credential: Option<Credential>,
+    requests: u64,
+    new: u64,
+    known: u64,
+    refused: u64,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Answered for Imports {
+    /// Every import of an application, newest first.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Imports>, Error> {
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
+        let record = &reading.record.limited_to(stand.size);
+        let application = reading.caller.application(&record.view, &self.app.0)?.number;
+        let mut runs = BTreeMap::<u64, Run>::new();
+        for import in record.view.imports(application)? {
+            let header = record.header(import.seq)?;
+            let Fact::ImportBatch(batch) = &header.fact else {
+                return Err(Error::Damaged("an import"));
+            };
+            let run = runs.entry(batch.run).or_insert(Run {
+                number: batch.run,
+                began_at: header.recorded_at,
+                recorded_at: header.recorded_at,
+                seq: import.seq,
+                credential: None,
+                requests: 0,
+                new: 0,
+                known: 0,
+                refused: 0,
+                span: None,
+            });
+            (run.recorded_at, run.seq) = (header.recorded_at, import.seq);
+            run.credential = header.origin.as_ref().map(|origin| origin.credential);
+            run.requests += 1;
+            run.new += u64::from(batch.new);
+            run.known += u64::from(batch.known);
+            run.refused += u64::from(batch.refused);
+            run.span = match (run.span, batch.span) {
+                (Some(all), Some(one)) => Some((all.0.min(one.0), all.1.max(one.1))),
+                (all, one) => all.or(one),
+            };
+        }
+        let mut runs: Vec<Run> = runs.into_values().collect();
+        runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.seq));
+        let (page, next) = stand.part_of(&runs);
+        let rows = page.iter().map(|run| row::ImportRun {
+            run: format!("{:x}", run.number),
+            seq: run.seq,
+            began_at: run.began_at.to_string().into(),
+            recorded_at: run.recorded_at.to_string().into(),
+            actor_id: run.credential.map(|credential| credential.to_string()),
+            requests: run.requests,
+            new: run.new,
+            known: run.known,
+            refused: run.refused,
+            first_entry_at: run.span.map(|(first, _)| first.to_string().into()),
+            last_entry_at: run.span.map(|(_, last)| last.to_string().into()),
+        });
+        let found = Found::new(record, &stand, &Coverage::complete());
+        let found = found.about(application, Number::NOBODY);
+        Ok(found.rows(rows, runs.len() as u64, next))
+    }
 }

@@ -119,6 +119,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::ConfigurationLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
+    let router = serve::<answers::Imports>(router);
     let router = serve::<answers::EvidenceOf>(router);
     let router = serve::<answers::Reviews>(router);
     let router = serve::<answers::OneReview>(router);
