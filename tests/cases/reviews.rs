@@ -203,12 +203,64 @@ async fn reviews_are_found_by_their_question_and_exported_with_its_answer() {
         let files = boat.server.export(question, &admin).await;
         serde_json::from_str::<Value>(&files["manifest.json"]).unwrap()["reviews"].clone()
     };
-    let named = in_manifest(&format!("apps/boat/groups/{crew}/members?at={at}")).await;
+    let mut named = in_manifest(&format!("apps/boat/groups/{crew}/members?at={at}")).await;
     let (_, shown) = boat.ask(&format!("/reviews?question={by_name}%3Fat={at}")).await;
+    let revoke = named[0].as_object_mut().unwrap().remove("revoke");
+    assert_eq!(revoke, Some(json!([])));
     assert_eq!((&named, named.as_array().unwrap().len()), (&shown["rows"], 1));
     boat.later();
     assert_eq!(in_manifest(by_name).await, json!([]));
     assert_eq!(in_manifest("apps/boat/users").await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manifest_names_the_memberships_that_are_to_end() {
+    let boat = Boat::new().await;
+    let (mira, ole) = (boat.user("mira").await, boat.user("ole").await);
+    let crew = boat.group("Crew", &[&mira, &ole]).await;
+    let at = boat.later();
+    boat.later();
+    let question = format!("apps/boat/matrix?at={at}");
+    let added = boat
+        .reviewed(json!({"question": format!("/api/v1/{question}"),
+                         "outcome": "approvedWithRevocations",
+                         "revoke": [{"userId": ole, "groupId": crew}]}))
+        .await;
+    boat.later();
+    boat.patch(&crew, "remove", &ole).await;
+    let files = boat.server.export(&question, &boat.server.admin_token).await;
+    let manifest: Value = serde_json::from_str(&files["manifest.json"]).unwrap();
+    assert_eq!(manifest["reviewCount"], 1);
+    assert_eq!(manifest["reviews"][0]["revoke"], boat.show(&added).await["revoke"]);
+    assert_eq!(manifest["reviews"][0]["revoke"][0]["userName"], "ole");
+    assert_eq!(manifest["reviews"][0]["revoke"][0]["ended"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_stays_with_an_instant_after_the_last_event() {
+    let boat = Boat::new().await;
+    let mira = boat.user("mira").await;
+    boat.group("Crew", &[&mira]).await;
+    boat.later();
+    let (_, before) = boat.ask("/apps/boat/matrix").await;
+    // Nothing happens until a while later, when somebody reviews.
+    boat.later();
+    let at = boat.later();
+    boat.later();
+    let question = format!("apps/boat/matrix?at={at}");
+    let body = json!({"question": format!("/api/v1/{question}"), "outcome": "approved"});
+    let added = boat.reviewed(body).await;
+    assert!(!added["question"].as_str().unwrap().contains(&*at), "{added}: {before}");
+    let address = answers::encoded(&question);
+    let admin = boat.server.admin_token.clone();
+    let all = [added["seq"].clone()];
+    assert_eq!(boat.list(&format!("question={address}"), &admin).await, all);
+    let files = boat.server.export(&question, &admin).await;
+    let manifest: Value = serde_json::from_str(&files["manifest.json"]).unwrap();
+    assert_eq!(manifest["reviews"][0]["seq"], added["seq"]);
+    // At a later instant more was recorded.
+    let later = answers::encoded(&format!("apps/boat/matrix?at={}", boat.later()));
+    assert_eq!(boat.list(&format!("question={later}"), &admin).await, Vec::<Value>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

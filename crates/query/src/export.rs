@@ -32,6 +32,7 @@ pub use check::{CheckReport, CheckedFile, Finding, check};
 pub use error::{CheckError, ExportError};
 pub use folder::Folder;
 pub use limits::FILES_MAX;
+pub use manifest::Signed;
 pub use target::{Sink, Target};
 pub use zip::Zip;
 
@@ -74,7 +75,7 @@ pub struct Export<T> {
     target: T,
     generator: String,
     question: Value,
-    reviews: Option<Value>,
+    reviews: Option<Signed>,
     files: Vec<Written>,
     /// The file in progress.
     open: Option<String>,
@@ -88,7 +89,7 @@ impl<T: Target> Export<T> {
     }
 
     /// Adds the reviews of the answer.
-    pub fn reviewed(self, reviews: Option<Value>) -> Export<T> {
+    pub fn reviewed(self, reviews: Option<Signed>) -> Export<T> {
         Export { reviews, ..self }
     }
 

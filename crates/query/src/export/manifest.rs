@@ -3,7 +3,8 @@
 //! ```text
 //! {"format": 1, "generator": "provlog 0.1.0", "query": {…}, "generatedAt": "…", "atSeq": 1842,
 //!  "head": {…}, "coverage": {…}, "rowCount": 3, "seqs": {"first": 311, "last": 977},
-//!  "reviews": [{"seq": 1900, "outcome": "approved", …}],
+//!  "reviews": [{"seq": 1900, "outcome": "approved", …, "revoke": [{"userName": "mira", …}]}],
+//!  "reviewCount": 1,
 //!  "files": [{"name": "operations.csv", "rows": 3, "bytes": 412, "sha256": "…", "guardedCells": 0,
 //!             "seqs": {"first": 311, "last": 977}}]}
 //! ```
@@ -11,7 +12,8 @@
 //! `bytes` and `sha256` (hexadecimal) are those of the unpacked file, including header and byte order
 //! mark; `rows` excludes the header; `guardedCells` counts cells that got a leading `'`. `seqs` is the
 //! least and greatest `seq` of the rows, in a file and in all files; null if no row has one. `reviews` are
-//! those of the question at the same instant, the newest 1,000; a question that nobody can review has none.
+//! those of the question at the same instant, the newest 1,000 of `reviewCount`, each with the memberships that
+//! are to end; beyond 20,000 of these, `revoke` is null. A question that nobody can review has neither.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +54,15 @@ impl Written {
     }
 }
 
+/// The reviews of the answer.
+#[derive(Debug)]
+pub struct Signed {
+    /// The newest of them, each with the memberships that are to end.
+    pub reviews: Value,
+    /// How many there are in all.
+    pub count: u64,
+}
+
 /// What a listed file must match.
 #[derive(Debug)]
 pub(super) struct Listed {
@@ -77,7 +88,7 @@ pub(super) fn text(
     generator: &str,
     question: Value,
     envelope: &Value,
-    reviews: Option<Value>,
+    reviews: Option<Signed>,
     files: &[Written],
 ) -> Result<Vec<u8>, ExportError> {
     let range =
@@ -103,8 +114,9 @@ pub(super) fn text(
         manifest.insert(member.into(), value.clone());
     }
     manifest.insert("seqs".into(), range(all.seqs).into());
-    if let Some(reviews) = reviews {
+    if let Some(Signed { reviews, count }) = reviews {
         manifest.insert("reviews".into(), reviews);
+        manifest.insert("reviewCount".into(), count.into());
     }
     manifest.insert("files".into(), files.collect());
     let written = |source: serde_json::Error| ExportError::Write {

@@ -36,7 +36,7 @@ use crate::Query;
 use crate::answer::{self, Seen};
 use crate::error::Error;
 use crate::export::columns::{self, Exported, of_question};
-use crate::export::{Export, ExportError, Form, Zip};
+use crate::export::{Export, ExportError, Form, Signed, Zip};
 
 /// Rows of one page.
 const PAGE_ROWS: usize = 1_000;
@@ -331,7 +331,7 @@ async fn reviews_of(
     query: &Arc<Query>,
     path: &'static str,
     first: &Map<String, Value>,
-) -> Result<Option<Value>, Broken> {
+) -> Result<Option<Signed>, Broken> {
     let asked = first.get("query").cloned().unwrap_or_default();
     let query = Arc::clone(query);
     let reading = spawn_blocking(move || reviews::of_export(&query, path, &asked));

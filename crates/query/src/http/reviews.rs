@@ -32,6 +32,7 @@ use crate::answer::Found;
 use crate::as_of::scim_id;
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::export::Signed;
 use crate::person::{identity, moment};
 use crate::record::Record;
 
@@ -40,6 +41,8 @@ const REMARK_BYTES_MAX: usize = 4_096;
 const REVOCATIONS_MAX: usize = 5_000;
 /// A manifest names at most so many reviews, the newest.
 const IN_MANIFEST_MAX: usize = 1_000;
+/// A manifest names at most so many memberships that are to end; reviews beyond have only their number.
+const REVOCATIONS_IN_MANIFEST_MAX: usize = 20_000;
 
 const UNKNOWN: Error = Error::NotFound("there is no such review");
 const QUESTION: &str = "`question` takes the address of the members of a group or of an access matrix, as \
@@ -328,6 +331,13 @@ fn review_row(
     })
 }
 
+/// Whether nothing was recorded between two instants, so that both have the same state. A review is of the last
+/// event's time if its reader asked about a later instant.
+fn is_same_state(record: &Record<'_>, one: Timestamp, other: Timestamp) -> Result<bool, Error> {
+    let last = |time: Timestamp| record.seq_at(record.size, time);
+    Ok(one == other || last(one)? == last(other)?)
+}
+
 /// The reviews among some events that are of a question, in their order.
 fn of_question(
     record: &Record<'_>,
@@ -340,7 +350,9 @@ fn of_question(
     for event in record.events(seqs) {
         let event = event?;
         let Some((added, said)) = read(&event)? else { return Err(Error::Damaged("a review")) };
-        if said.question == subject && (!question.names_at || added.at == question.at) {
+        if said.question == subject
+            && (!question.names_at || is_same_state(record, added.at, question.at)?)
+        {
             all.push(event.seq);
         }
     }
@@ -401,8 +413,7 @@ impl Answered for OneReview {
         let size = added.known_at.saturating_add(1);
         let rows = reviewed.answer(reading, (size, added.at), &said.members, &mut |_, _| {})?;
         let at_seq = reading.record.seq_at(size, added.at)?;
-        let revoke = added.revoke.iter().map(|one| revocation(record, application, *one, at_seq));
-        let revoke = revoke.collect::<Result<Vec<_>, _>>()?;
+        let revoke = revocations(record, &event, added, at_seq)?;
         let whole = WholeReview {
             review: review_row(record, &event, (added, &said))?,
             lasting: revoke.iter().filter(|one| !one.ended).count() as u64,
@@ -413,6 +424,17 @@ impl Answered for OneReview {
         let found = Found::new(record, &stand, &Coverage::complete());
         Ok(found.about(application, Number::NOBODY).resource(Some(whole)))
     }
+}
+
+/// The memberships that are to end by a review about the state right after an event.
+fn revocations(
+    record: &Record<'_>,
+    event: &Event,
+    added: &ReviewAdded,
+    at: Option<Seq>,
+) -> Result<Vec<row::Revocation>, Error> {
+    let application = event.header.application;
+    added.revoke.iter().map(|one| revocation(record, application, *one, at)).collect()
 }
 
 /// A membership that is to end, and what has become of it since the instant of the review.
@@ -444,7 +466,7 @@ fn revocation(
 
 /// The reviews of an exported question at the same instant, newest first, for the manifest; `None` if
 /// nobody can review it. `asked` is the `query` of its answer, so the caller may see it.
-pub(super) fn of_export(query: &Query, path: &str, asked: &Value) -> Result<Option<Value>, Error> {
+pub(super) fn of_export(query: &Query, path: &str, asked: &Value) -> Result<Option<Signed>, Error> {
     let asked = question_at(path).zip(asked.as_object());
     let Some((described, asked)) = asked else { return Ok(None) };
     if !matches!(described.path, Members::PATH | AccessMatrix::PATH) {
@@ -462,12 +484,28 @@ pub(super) fn of_export(query: &Query, path: &str, asked: &Value) -> Result<Opti
     };
     let all = record.view.reviews(reviewed.application, 0..record.size)?;
     let mut all = of_question(&record, &all, Some(&reviewed))?;
+    let count = all.len();
     all.truncate(IN_MANIFEST_MAX);
+    let mut left = REVOCATIONS_IN_MANIFEST_MAX;
     let rows = record.events(&all).map(|event| {
         let event = event?;
         let (added, said) = read(&event)?.ok_or(Error::Damaged("a review"))?;
         let row = review_row(&record, &event, (added, &said))?;
-        serde_json::to_value(row).map_err(|_| Error::Defect)
+        let mut row = serde_json::to_value(row).map_err(|_| Error::Defect)?;
+        let revoke = match left.checked_sub(added.revoke.len()) {
+            None => Value::Null,
+            Some(rest) => {
+                left = rest;
+                let at = record.seq_at(added.known_at.saturating_add(1), added.at)?;
+                let revoke = revocations(&record, &event, added, at)?;
+                serde_json::to_value(revoke).map_err(|_| Error::Defect)?
+            }
+        };
+        if let Some(row) = row.as_object_mut() {
+            row.insert("revoke".to_owned(), revoke);
+        }
+        Ok(row)
     });
-    Ok(Some(rows.collect::<Result<Vec<Value>, Error>>()?.into()))
+    let rows = rows.collect::<Result<Vec<Value>, Error>>()?;
+    Ok(Some(Signed { reviews: rows.into(), count: count as u64 }))
 }
