@@ -65,6 +65,7 @@ mod cases {
     mod operation_log;
     mod overload;
     mod overview;
+    mod page_truth;
     mod profiles;
     mod proxy;
     mod proxy_answers;

@@ -2,7 +2,10 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{OneApp, OneGroup, OneOperation, OneSaved, OneUser, Question, question_at};
+use crate::{
+    OneApp, OneGroup, OneOperation, OneSaved, OneUser, Question, TimelineOfGroup, TimelineOfUser,
+    question_at,
+};
 
 /// What an address in the API begins with. A page has the same address without it.
 pub const API: &str = "/api/v1";
@@ -66,6 +69,19 @@ impl Lead {
             "Group" => Lead::group(application, id, None),
             _ => None,
         }
+    }
+
+    /// Leads to what happened to the user or group that this leads to. It is known of those that never were,
+    /// too: that they were refused.
+    pub(crate) fn timeline(self) -> Option<Lead> {
+        let (path, kind, application, name) = match self {
+            Lead::User { application, name } => (TimelineOfUser::PATH, "user", application?, name),
+            Lead::Group { application, name } => {
+                (TimelineOfGroup::PATH, "group", application?, name)
+            }
+            _ => return None,
+        };
+        Some(Lead::Question(filled(path, &[("app", &application), (kind, &name)])))
     }
 
     /// Leads to an operation, if there is one.

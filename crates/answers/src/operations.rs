@@ -260,10 +260,13 @@ pub(crate) fn target(row: &Operation) -> String {
     first(&[&row.user_name, &row.display_name, &row.resource_id])
 }
 
-/// The user or group that an operation was about.
+/// The user or group that an operation was about. A refused creation made none, and perhaps nothing ever
+/// did; but what happened to it is known.
 pub(crate) fn resource(row: &Operation) -> Option<Lead> {
     let application = Some(row.application.as_ref()?);
-    Lead::resource(application, row.resource_type.as_ref(), row.resource_id.as_ref())
+    let lead = Lead::resource(application, row.resource_type.as_ref(), row.resource_id.as_ref())?;
+    let is_refused = row.action == "create" && row.effect.as_deref() == Some("rejected");
+    if is_refused { lead.timeline() } else { Some(lead) }
 }
 
 /// Whoever has the name for which an operation was refused.
@@ -411,6 +414,7 @@ mod tests {
 
     #[test]
     fn an_operation_leads_to_whom_and_what_it_names() {
+        let text = str::to_owned;
         let some = |text: &str| Some(text.to_owned());
         let row = Operation {
             application: some("kite"),
@@ -421,6 +425,12 @@ mod tests {
         let address = |lead: Option<Lead>| lead.and_then(|lead| lead.address(None));
         assert_eq!(address(resource(&row)).as_deref(), Some("/apps/kite/users/26"));
         assert_eq!(other(&row), None);
+        let made = Operation { action: text("create"), effect: some("applied"), ..row.clone() };
+        assert_eq!(address(resource(&made)).as_deref(), Some("/apps/kite/users/26"));
+        let none = Operation { effect: some("rejected"), ..made };
+        assert_eq!(address(resource(&none)).as_deref(), Some("/apps/kite/users/26/timeline"));
+        let none = Operation { resource_type: some("Group"), ..none };
+        assert_eq!(address(resource(&none)).as_deref(), Some("/apps/kite/groups/26/timeline"));
         let refused = Operation { holder_id: Some(some("27")), ..row.clone() };
         assert_eq!(address(other(&refused)).as_deref(), Some("/apps/kite/users/27"));
         let joined = Operation {

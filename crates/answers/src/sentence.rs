@@ -67,7 +67,7 @@ impl Exists {
             (Exists::Deleted, Some(seq)) => {
                 Some(format!("The {thing} was deleted by event {seq}."))
             }
-            (Exists::No, None) => Some(format!("The {thing} was not there yet.")),
+            (Exists::No, None) => Some(format!("The {thing} was not there.")),
             (Exists::No, Some(seq)) => {
                 Some(format!("The {thing} was not there yet; event {seq} created it."))
             }
@@ -156,7 +156,7 @@ mod tests {
         check(Exists::Deleted, Some(4), Some("The user was deleted by event 4."));
         check(Exists::Deleted, None, Some("The user was deleted."));
         check(Exists::No, Some(4), Some("The user was not there yet; event 4 created it."));
-        check(Exists::No, None, Some("The user was not there yet."));
+        check(Exists::No, None, Some("The user was not there."));
         assert_eq!(created(Some(4), None).as_deref(), Some("Created by event 4."));
         let first = created(Some(4), Some(false));
         assert_eq!(first.as_deref(), Some("Event 4 is the first that tells of it."));

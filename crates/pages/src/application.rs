@@ -11,7 +11,7 @@ use query::visit::Refusal;
 use crate::address::{encoded, with_query};
 use crate::around::Around;
 use crate::charts::{Axis, Bucket, Figure, Histogram, Series, Strip, Time};
-use crate::integrity::{axis, gaps_of_app, is_of_import};
+use crate::integrity::{GAPS_MAX, axis, gaps_of_app, is_of_import};
 use crate::place;
 use crate::question::{More, Page, Shown, facts_of, rows_of};
 use crate::view::{Cell, Empty, Facts, Heading, Html, Link, Row, TableView, Tone};
@@ -22,6 +22,8 @@ const SINCE: &str = "-90d";
 const BUCKETS: &str = "92";
 /// Rows of the short tables.
 const ROWS: usize = 6;
+/// Values of filters that are looked through for errors.
+const VALUES_MAX: usize = 10_000;
 
 #[derive(Template)]
 #[template(path = "application.html")]
@@ -35,8 +37,12 @@ struct Panels {
     failing: TableView,
     more_failing: Option<String>,
     errors: TableView,
+    /// Where all errors are, if the table has some of them.
+    more_errors: Option<String>,
     watched: Figure,
     not_imported: Vec<String>,
+    /// Where all of these times are, if some are left out.
+    more_not_imported: Option<String>,
     drifted: Option<TableView>,
 }
 
@@ -70,7 +76,7 @@ impl Page for OneApp {
         let provisioning = job.map(|job| facts_of(&columns, job, &around)).unwrap_or_default();
 
         let since = [("app", app), ("from", SINCE)];
-        let watched = visit.ask::<Unwatched>(&since)?;
+        let watched = visit.whole::<Unwatched>(&since, GAPS_MAX)?;
         let axis =
             axis(watched.envelope.asked("from"), watched.envelope.asked("to"), &visit.now().0)
                 .with_gaps(gaps_of_app(visit, app, watched.content.rows())?);
@@ -80,8 +86,8 @@ impl Page for OneApp {
 
         let failed = [("app", app), ("limit", "6")];
         let failed = visit.ask::<Failing>(&failed)?;
-        let facets = [("app", app), ("from", SINCE), ("status", "failure"), ("limit", "1000")];
-        let facets = visit.ask::<OperationFacets>(&facets)?;
+        let facets = [("app", app), ("from", SINCE), ("status", "failure")];
+        let facets = visit.whole::<OperationFacets>(&facets, VALUES_MAX)?;
         let drifted = match has_upstream {
             true => Some(drift(shown, app, &around)?),
             false => None,
@@ -91,6 +97,8 @@ impl Page for OneApp {
         let first_request = (never && shown.who.is_admin())
             .then(|| crate::admin::first_request_panel(visit, app))
             .transpose()?;
+        let errors = errors(app, facets.content.rows());
+        let not_imported = not_imported(&watched);
         let panels = Panels {
             first_request,
             age: job.and_then(age),
@@ -100,9 +108,12 @@ impl Page for OneApp {
             activity,
             more_failing: failed.envelope.next.is_some().then(|| of_app("/reports/failing", app)),
             failing: failing(&failed, &around),
-            errors: errors(app, facets.content.rows()),
+            more_errors: (errors.row_count > Some(ROWS as u64)).then(|| failures(app)),
+            errors,
             watched: strip.figure(),
-            not_imported: not_imported(&watched),
+            more_not_imported: (not_imported.len() > ROWS)
+                .then(|| with_query("/coverage".to_owned(), since.into_iter())),
+            not_imported: not_imported.into_iter().take(ROWS).collect(),
             drifted,
         };
         Ok(More {
@@ -118,6 +129,12 @@ fn of_app(page: &str, app: &str) -> String {
     with_query(page.to_owned(), [("app", app)].into_iter())
 }
 
+/// All that failed, with every status and code to narrow by.
+fn failures(app: &str) -> String {
+    let pairs = [("app", app), ("from", SINCE), ("status", "failure")];
+    with_query("/operations".to_owned(), pairs.into_iter())
+}
+
 fn acts(app: &str) -> Vec<Link> {
     let token = [("role", "scim"), ("application", app)];
     vec![Link::to("Issue a token", with_query("/admin/tokens/new".to_owned(), token.into_iter()))]
@@ -129,9 +146,8 @@ fn not_imported(answer: &Answer<Unwatched>) -> Vec<String> {
         moment.as_ref().map_or_else(|| open.to_owned(), |moment| crate::text::second(&moment.0))
     };
     let rows = answer.content.rows().iter().filter(|row| is_of_import(row));
-    let words =
-        rows.map(|row| format!("{} to {}", end(&row.from, "the beginning"), end(&row.to, "now")));
-    words.take(ROWS).collect()
+    rows.map(|row| format!("{} to {}", end(&row.from, "the beginning"), end(&row.to, "now")))
+        .collect()
 }
 
 /// How long ago the last request was. The bar ends at twice the expected time.
@@ -262,6 +278,7 @@ fn errors(app: &str, rows: &[answers::row::FacetValue]) -> TableView {
             (Look::Number, "Operations"),
         ]),
         rows: found.iter().take(ROWS).map(row).collect(),
+        row_count: Some(found.len() as u64),
         empty: Some(nothing("No operation failed.")),
         ..TableView::default()
     }

@@ -265,6 +265,7 @@ fn figures(text: &str) -> Vec<Figure> {
         points,
         mark: Some(day(60)),
         link: Some("/apps/boat/groups/7?at=".into()),
+        ..Steps::default()
     };
     let bar = |from, to: Option<i64>, is_start_known, tone| Bar {
         from: day(from),

@@ -26,7 +26,11 @@ use crate::view::{Cell, Fact, Facts};
 impl Page for OneGroup {
     fn more(shown: &Shown<'_, OneGroup>) -> Result<More, Refusal> {
         let members: Option<Further<Members>> = shown.further(&[])?;
-        let sizes: Option<Further<GroupSizes>> = shown.further(&[])?;
+        // Of the group that is shown: another one may have the name at another time.
+        let id = members.as_ref().and_then(|one| one.answer.beside.group_id.as_ref());
+        let id = id.map(|id| format!("id:{id}"));
+        let group: Vec<_> = id.as_deref().map(|id| ("group", Some(id))).into_iter().collect();
+        let sizes: Option<Further<GroupSizes>> = shown.further(&group)?;
         let mut above = vec![head(shown, members.as_ref()).to_string()];
         if let Some(sizes) = &sizes
             && let Some(over_time) = over_time(shown, sizes)
@@ -35,13 +39,13 @@ impl Page for OneGroup {
         }
         if let Some(members) = &members {
             let mut table = members.table("Members");
-            table.empty = Some(crate::view::Empty {
-                what: match shown.answer.beside.exists {
+            // What else it says stays: that not everything was watched.
+            if let Some(empty) = &mut table.empty {
+                empty.what = match shown.answer.beside.exists {
                     Exists::Yes => "The group had no members at this time.".to_owned(),
                     _ => "The group was not there at this time.".to_owned(),
-                },
-                hints: vec![],
-            });
+                };
+            }
             above.push(table.to_string());
         }
         let name = members.as_ref().and_then(|one| one.answer.beside.group_name.clone());
@@ -103,6 +107,8 @@ fn head(shown: &Shown<'_, OneGroup>, members: Option<&Further<Members>>) -> Head
     }
     if let Some(seq) = beside.exists_seq {
         let what = match beside.exists {
+            // It may be older than what tells of it.
+            Exists::Yes if beside.start_known == Some(false) => "First told by event",
             Exists::Yes => "Made by event",
             Exists::No => "Will be made by event",
             Exists::Deleted => "Deleted by event",
@@ -121,11 +127,13 @@ fn head(shown: &Shown<'_, OneGroup>, members: Option<&Further<Members>>) -> Head
     Head { facts: Facts { caption: None, facts }, mark }
 }
 
-/// The size over time, and the ways to the changes before and after.
+/// The size over time, and the ways to the changes before and after; if it changed too often to know them,
+/// to the nearest instants at which the size is known.
 #[derive(Template)]
 #[template(path = "group/over_time.html")]
 struct OverTime {
     figure: String,
+    is_sampled: bool,
     previous: Option<Change>,
     next: Option<Change>,
     now: Option<String>,
@@ -146,17 +154,20 @@ fn over_time(shown: &Shown<'_, OneGroup>, sizes: &Further<GroupSizes>) -> Option
         .filter_map(|row| Some(Point { at: Time::read(&row.at.0)?, value: row.count }))
         .collect();
     let first = points.first()?.at;
+    let named = sizes.given.get("group");
+    let of_sizes = shown.given.with(&[("group", named)]);
     let axis = Axis::new(first, now).with_gaps(gaps(&sizes.answer.envelope.coverage));
     let steps = Steps {
         caption: "Members over time".to_owned(),
         unit: "members".to_owned(),
         axis,
         points,
+        is_sampled: sizes.answer.beside.sampled,
         mark: Time::read(at),
-        link: Some(link_to_instants(shown.given)),
+        link: Some(link_to_instants(&of_sizes)),
     };
     let change = |row: &GroupSize| Change {
-        href: shown.given.with(&[("at", Some(&row.at.0))]).page(),
+        href: of_sizes.with(&[("at", Some(&row.at.0))]).page(),
         time: row.at.0.clone(),
         count: crate::text::grouped(row.count),
     };
@@ -164,6 +175,7 @@ fn over_time(shown: &Shown<'_, OneGroup>, sizes: &Further<GroupSizes>) -> Option
     let (previous, next) = around(rows, at);
     Some(OverTime {
         figure: steps.figure().to_string(),
+        is_sampled: steps.is_sampled,
         previous: previous.map(change),
         next: next.map(change),
         now: (!is_now).then(|| shown.given.with(&[("at", None)]).page()),

@@ -15,11 +15,13 @@ use crate::charts::{Axis, Gap, Strip, Time};
 use crate::contents::{Contents, Entry};
 use crate::error::rendered;
 use crate::plain::PlainPage;
-use crate::question::{coverage, form, rows_of, signed_in, take_away};
+use crate::question::{coverage, form, paged, rows_of, signed_in, take_away};
 use crate::view::{Cell, Empty, Fact, Facts, Link, Section, Shell, Stamp};
 
 /// Without a start, the page shows this time.
 const SINCE: &str = "-90d";
+/// More gaps than these cannot be told apart in a strip.
+pub(crate) const GAPS_MAX: usize = 10_000;
 const BEFORE: &str = "before the record began";
 const NO_IMPORTED_LOG: &str = "no imported log";
 
@@ -47,23 +49,27 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
 
     let axis = axis(envelope.asked("from"), envelope.asked("to"), &visit.now().0);
     let rows = answer.content.rows();
+    let whole = visit.whole::<Unwatched>(&of_time(&given), GAPS_MAX)?;
+    let all = whole.content.rows();
     // Without an application the strip shows the server; what one application lacks is in the table.
     let (caption, gaps) = match given.app() {
-        Some(app) => (format!("What was watched of {app}"), gaps_of_app(visit, app, rows)?),
+        Some(app) => (format!("What was watched of {app}"), gaps_of_app(visit, app, all)?),
         None => {
-            let of_all = rows.iter().filter(|row| row.application.is_none());
+            let of_all = all.iter().filter(|row| row.application.is_none());
             ("When the server was watching".to_owned(), of_all.map(gap).collect())
         }
     };
     let strip = Strip { caption, axis: axis.with_gaps(gaps), is_small: false };
     let around = Around { app: None, given: &given };
     let mut table = rows_of("Times that were not watched", &question.columns(), rows, &around);
-    table.row_count = Some(envelope.row_count);
-    table.next = envelope.next.as_ref().map(|_| given.page());
-    table.empty = Some(Empty {
-        what: "Everything was watched in this time.".to_owned(),
-        hints: vec![Link::to("Ask about the whole record", "/integrity?from=1970-01-01")],
-    });
+    // Other pages of the table are pages of its question.
+    table = paged(table, described, &given, envelope);
+    if let Some(empty) = &mut table.empty {
+        *empty = Empty {
+            what: "Everything was watched in this time.".to_owned(),
+            hints: vec![Link::to("Ask about the whole record", "/integrity?from=1970-01-01")],
+        };
+    }
     let mut asked = form(described, &given);
     asked.action = "/integrity".to_owned();
     asked.submit = "Show".to_owned();
@@ -90,6 +96,12 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
     };
     let take_away = Some(take_away(described, &given, visit.public_url(), who.is_admin()));
     Ok(PlainPage { shell, pieces: pieces.collect(), take_away, ..PlainPage::default() })
+}
+
+/// The question about the same time, without its pages.
+fn of_time(given: &Given) -> Vec<(&str, &str)> {
+    let pairs = given.pairs().into_iter();
+    pairs.filter(|(name, _)| !matches!(*name, "limit" | "cursor")).collect()
 }
 
 /// The times of a question, as an axis.

@@ -22,7 +22,7 @@ use crate::question::{More, Page, Shown, coverage, form, paged};
 use crate::view::{Field, FormView, Html, Kind, Tab, TableView};
 
 /// More values than this are in no facet that somebody would read.
-const VALUES_MAX: &str = "1000";
+const VALUES_MAX: usize = 10_000;
 /// Times that a click chooses: what is read, and `from`.
 const PRESETS: [(&str, Option<&str>); 6] = [
     ("1 hour", Some("-1h")),
@@ -80,9 +80,7 @@ impl Page for Operations {
         let asked = of_whole(shown);
         let asked: Vec<(&str, &str)> = asked.iter().map(|(n, t)| (*n, t.as_str())).collect();
         let counted = shown.visit.ask::<OperationHistogram>(&asked)?;
-        let mut of_facets = asked.clone();
-        of_facets.push(("limit", VALUES_MAX));
-        let values = shown.visit.ask::<OperationFacets>(&of_facets)?;
+        let values = shown.visit.whole::<OperationFacets>(&asked, VALUES_MAX)?;
         let values = values.content.rows();
         let rows = Rows::of(shown, tokens(values));
         let table = TableView {

@@ -35,6 +35,19 @@ pub(crate) trait Page: Answered {
         None
     }
 
+    /// What the page shows in place of an answer, with the form above it: values to choose from. `refused` is
+    /// why there is no answer; without it, nothing was asked yet. `None` leaves the refusal or the answer.
+    ///
+    /// # Errors
+    /// When the values cannot be read.
+    fn choice(
+        _visit: &Visit<'_>,
+        _given: &Given,
+        _refused: Option<&Refusal>,
+    ) -> Result<Option<String>, Refusal> {
+        Ok(None)
+    }
+
     /// What the page shows beyond the rows.
     ///
     /// # Errors
@@ -109,7 +122,7 @@ pub(crate) struct RowActs {
     pub(crate) links: Vec<Option<Link>>,
 }
 
-/// A page that needs values before it can ask.
+/// A page that needs values before it can ask, or lets its reader choose among them.
 #[derive(Template)]
 #[template(path = "unasked.html")]
 struct UnaskedPage {
@@ -117,6 +130,7 @@ struct UnaskedPage {
     tabs: Option<Tabs>,
     about: String,
     form: FormView,
+    choice: Option<String>,
 }
 
 /// Adds the page of a question.
@@ -145,18 +159,40 @@ async fn open<Q: Page>(
         return Ok(Redirect::to(&address).into_response());
     }
     if given.lacks_required() {
-        let page = visitor.page(None, move |visit| unasked(described, &given, visit));
+        let page = visitor.page(None, move |visit| unasked(described, &given, visit, None));
         return Ok(rendered(&page.await?));
     }
-    let page =
-        visitor.page(Some(described.path), move |visit| asked::<Q>(described, &given, visit));
-    Ok(rendered(&page.await?))
+    let page = visitor.page(Some(described.path), move |visit| {
+        let choose =
+            |choice| Ok(Opened::Choice(Box::new(unasked(described, &given, visit, Some(choice))?)));
+        if let Some(choice) = Q::choice(visit, &given, None)? {
+            return choose(choice);
+        }
+        match asked::<Q>(described, &given, visit) {
+            Ok(page) => Ok(Opened::Answer(Box::new(page))),
+            Err(refusal) => match Q::choice(visit, &given, Some(&refusal))? {
+                Some(choice) => choose(choice),
+                None => Err(refusal),
+            },
+        }
+    });
+    Ok(match page.await? {
+        Opened::Answer(page) => rendered(&*page),
+        Opened::Choice(page) => rendered(&*page),
+    })
+}
+
+/// What a page shows.
+enum Opened {
+    Answer(Box<QuestionPage>),
+    Choice(Box<UnaskedPage>),
 }
 
 fn unasked(
     described: &'static Described,
     given: &Given,
     visit: &Visit<'_>,
+    choice: Option<String>,
 ) -> Result<UnaskedPage, Refusal> {
     let shell = Shell {
         title: title_of(&described.about),
@@ -170,6 +206,7 @@ fn unasked(
         tabs: place::tabs(described, given),
         about: format!("{}.", described.about),
         form: form(described, given),
+        choice,
     })
 }
 
@@ -209,8 +246,6 @@ fn asked<Q: Page>(
     if !more.replaces_below && (below.table.is_some() || !below.lines.is_empty()) {
         parts.push(below_of(below, &around));
     }
-    let mut lines_above = vec![];
-    lines_above.extend(existence(described, &answer.beside));
     let envelope = &answer.envelope;
     let stamp = Stamp {
         query: given.page(),
@@ -246,7 +281,7 @@ fn asked<Q: Page>(
             let is_shown = form.fields.iter().any(|field| field.kind != view::Kind::Hidden);
             is_shown.then(|| form.to_string())
         }),
-        lines_above,
+        lines_above: standing(described, &answer.beside),
         coverage,
         above: more.above,
         table,
@@ -358,10 +393,30 @@ impl<Q: Question> Shown<'_, Q> {
         &self,
         changes: &[(&str, Option<&str>)],
     ) -> Result<Option<Further<F>>, Refusal> {
+        self.further_by(changes, |pairs| self.visit.ask::<F>(pairs))
+    }
+
+    /// The same with the rows of all pages, up to about `rows_max`.
+    ///
+    /// # Errors
+    /// When it cannot be answered.
+    pub(crate) fn further_whole<F: Page>(
+        &self,
+        changes: &[(&str, Option<&str>)],
+        rows_max: usize,
+    ) -> Result<Option<Further<F>>, Refusal> {
+        self.further_by(changes, |pairs| self.visit.whole::<F>(pairs, rows_max))
+    }
+
+    fn further_by<F: Page>(
+        &self,
+        changes: &[(&str, Option<&str>)],
+        ask: impl Fn(&[(&str, &str)]) -> Result<Answer<F>, Refusal>,
+    ) -> Result<Option<Further<F>>, Refusal> {
         let Some(described) = described::<F>() else { return Ok(None) };
         let given = self.given.about(described).with(changes);
         let pairs = given.pairs();
-        match self.visit.ask::<F>(&pairs) {
+        match ask(&pairs) {
             Ok(answer) => {
                 let question = self.visit.read(&pairs)?;
                 Ok(Some(Further { given, question, answer }))
@@ -505,28 +560,20 @@ pub(crate) fn coverage(coverage: &Coverage) -> CoverageView {
     }
 }
 
-/// Says that the thing in question was not there. Only some answers have `exists`.
-fn existence<B: serde::Serialize>(described: &Described, beside: &B) -> Option<String> {
+/// On what an answer rests, and that the thing in question was not there. Only some answers say so.
+fn standing<B: serde::Serialize>(described: &Described, beside: &B) -> Vec<String> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Existence {
+    struct Standing {
         exists: Option<Exists>,
         exists_seq: Option<u64>,
+        basis: Option<String>,
     }
-    let beside = serde_json::to_value(beside).ok()?;
-    let Existence { exists, exists_seq } = serde_json::from_value(beside).ok()?;
-    let thing = described.thing();
-    match (exists?, exists_seq) {
-        (Exists::Yes, _) => None,
-        (Exists::Deleted, seq) => {
-            let seq = seq.map(|seq| format!(" by event {seq}")).unwrap_or_default();
-            Some(format!("At this time the {thing} was deleted{seq}."))
-        }
-        (Exists::No, None) => Some(format!("At this time the {thing} was not there yet.")),
-        (Exists::No, Some(seq)) => {
-            Some(format!("At this time the {thing} was not there yet; event {seq} created it."))
-        }
-    }
+    let standing = serde_json::to_value(beside).and_then(serde_json::from_value);
+    let Ok(Standing { exists, exists_seq, basis }) = standing else { return vec![] };
+    let basis = answers::basis(basis.as_deref()).map(str::to_owned);
+    let existence = exists.and_then(|exists| exists.in_words(described.thing(), exists_seq));
+    basis.into_iter().chain(existence).collect()
 }
 
 /// What a table without rows says: what to relax, and what was not watched.

@@ -3,10 +3,11 @@
 use answers::row::ScimResource;
 use serde_json::Value;
 
+use crate::text::grouped;
 use crate::view::{Cell, Fact, Facts};
 
-/// More lines than this are not shown; the JSON has them.
-const LINES_MAX: usize = 200;
+/// More lines than this are not shown, but counted; the JSON has them.
+const LINES_MAX: usize = 1_000;
 
 /// Every attribute that has a value, in the order of their paths: `name.givenName`, `emails[work]`.
 pub(crate) fn attributes(resource: &ScimResource) -> Facts {
@@ -14,14 +15,16 @@ pub(crate) fn attributes(resource: &ScimResource) -> Facts {
     for (name, value) in resource.0.iter().filter(|(name, _)| *name != "schemas") {
         add(name, value, &mut facts);
     }
+    let left_out = facts.len().saturating_sub(LINES_MAX);
     facts.truncate(LINES_MAX);
+    if left_out > 0 {
+        let words = format!("{} more values are in the JSON", grouped(left_out as u64));
+        facts.push(Fact::new("Not shown", Cell::text(words)));
+    }
     Facts { caption: Some("Attributes".to_owned()), facts }
 }
 
 fn add(path: &str, value: &Value, facts: &mut Vec<Fact>) {
-    if facts.len() >= LINES_MAX {
-        return;
-    }
     match value {
         Value::Null => {}
         Value::Object(members) => {
@@ -86,7 +89,9 @@ mod tests {
                 ("userName", "mira"),
             ]
         );
-        let many = json!({"x": (0..1_000).collect::<Vec<_>>()});
-        assert_eq!(attributes(&resource(many)).facts.len(), LINES_MAX);
+        let many = json!({"x": (0..1_007).collect::<Vec<_>>()});
+        let facts = attributes(&resource(many)).facts;
+        assert_eq!(facts.len(), LINES_MAX + 1);
+        assert_eq!(facts[LINES_MAX].cell.text, "7 more values are in the JSON");
     }
 }

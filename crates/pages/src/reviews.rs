@@ -11,7 +11,7 @@ use query::Query;
 use query::visit::{Refusal, Visitor};
 use std::sync::Arc;
 
-use crate::address::Given;
+use crate::address::{Given, with_query};
 use crate::admin::{Told, json, send};
 use crate::around::Around;
 use crate::question::{More, Page, Shown, rows_of};
@@ -53,6 +53,8 @@ struct SignOff {
     holdings: Vec<Holding>,
     remark: Option<String>,
     reviews: Option<TableView>,
+    /// Where all reviews are, if the table has only the newest.
+    all: Option<String>,
 }
 
 impl Page for Members {
@@ -106,12 +108,19 @@ fn sign_off<Q: Question>(shown: &Shown<'_, Q>, holdings: Vec<Holding>) -> Result
     let asked = whole.api();
     let given = [("question", asked.as_str()), ("limit", "10")];
     let around = Around { app: shown.given.app(), given: shown.given };
+    let mut is_cut = false;
     let reviews = match shown.visit.ask::<Reviews>(&given) {
         Ok(answer) => {
             let question: Reviews = shown.visit.read(&given)?;
             let rows = answer.content.rows();
-            let table = rows_of("Reviews of this answer", &question.columns(), rows, &around);
+            // Without an instant the page is about the present, and its reviews are of any instant.
+            let caption = match whole.get("at") {
+                Some(_) => "Reviews of this answer",
+                None => "Reviews of this question, at any instant",
+            };
+            let table = rows_of(caption, &question.columns(), rows, &around);
             let row_count = Some(answer.envelope.row_count);
+            is_cut = answer.envelope.next.is_some();
             Some(TableView { row_count, is_named_above: false, ..table })
         }
         // Not every form of the question can be reviewed.
@@ -133,6 +142,7 @@ fn sign_off<Q: Question>(shown: &Shown<'_, Q>, holdings: Vec<Holding>) -> Result
             )
         }),
         reviews: reviews.filter(|table| !table.rows.is_empty()),
+        all: is_cut.then(|| with_query("/reviews".to_owned(), [given[0]].into_iter())),
     };
     Ok(sign_off.to_string())
 }

@@ -20,7 +20,7 @@ pub(crate) use self::ask::lead;
 
 /// More applications than these are on the page of all of them.
 const TILES: &str = "60";
-/// More lines of what needs attention are at the tiles alone.
+/// More applications than these that need attention are known by their tiles.
 const URGENT_MAX: usize = 8;
 const DAY_S: i64 = 86_400;
 
@@ -30,6 +30,8 @@ struct StartPage {
     shell: Shell,
     is_admin: bool,
     urgent: Vec<Urgent>,
+    /// How many applications of the tiles need attention and have no line.
+    more_urgent: u64,
     asks: Vec<FormView>,
     tiles: Vec<Tile>,
     /// How many applications have no tile.
@@ -73,10 +75,14 @@ fn show(visit: &Visit<'_>) -> Result<StartPage, Refusal> {
         ..Shell::default()
     };
     let now = Time::read(&visit.now().0).unwrap_or_default();
+    let mut urgent: Vec<Urgent> = rows.iter().filter_map(urgent).collect();
+    let more_urgent = urgent.len().saturating_sub(URGENT_MAX) as u64;
+    urgent.truncate(URGENT_MAX);
     Ok(StartPage {
         shell,
         is_admin: who.is_admin(),
-        urgent: rows.iter().filter_map(urgent).take(URGENT_MAX).collect(),
+        urgent,
+        more_urgent,
         asks: if names.is_empty() { vec![] } else { ask::forms(&names) },
         tiles: rows.iter().map(|row| tile(row, now)).collect(),
         left_out: envelope.row_count.saturating_sub(rows.len() as u64),

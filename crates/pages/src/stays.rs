@@ -5,8 +5,9 @@ use answers::{Coverage, Envelope, Lead, Question, StaysInGroup, StaysOfUser};
 use query::visit::Refusal;
 
 use crate::around::Around;
-use crate::charts::{Axis, Bar, BarRow, Bars, Gap, Time};
+use crate::charts::{Axis, Bar, BarRow, Bars, Figure, Gap, Time};
 use crate::question::{Further, More, Page, Shown};
+use crate::text::grouped;
 use crate::view::{Cell, Tone};
 
 impl Page for StaysInGroup {
@@ -31,7 +32,8 @@ fn of_rows<Q: Question<Row = Stay>>(
     let envelope = &shown.answer.envelope;
     let around = Around { app: shown.given.app(), given: shown.given };
     let bars = bars(rows, envelope, names, |stay| who(stay, &around));
-    let above = bars.map(|bars| bars.figure().without_table().to_string());
+    let above =
+        bars.map(|bars| with_count(bars.figure().without_table(), rows, envelope).to_string());
     More { above: above.into_iter().collect(), ..More::default() }
 }
 
@@ -45,7 +47,18 @@ pub(crate) fn of_user(stays: &Further<StaysOfUser>, page: &Envelope) -> String {
         let mark = at.filter(|at| (bars.axis.from..=bars.axis.to).contains(at));
         Bars { mark, ..bars }
     });
-    bars.map_or_else(String::new, |bars| bars.figure().to_string())
+    let envelope = &stays.answer.envelope;
+    bars.map_or_else(String::new, |bars| with_count(bars.figure(), rows, envelope).to_string())
+}
+
+/// A picture that says so if it does not have all stays.
+fn with_count(mut figure: Figure, rows: &[Stay], envelope: &Envelope) -> Figure {
+    let shown = rows.len() as u64;
+    if shown < envelope.row_count {
+        let (shown, all) = (grouped(shown), grouped(envelope.row_count));
+        figure.remark.push_str(&format!("; {shown} of {all} stays"));
+    }
+    figure
 }
 
 /// Who stayed.
@@ -159,7 +172,7 @@ mod tests {
 
     #[test]
     fn who_comes_back_has_one_row_with_two_bars() {
-        let envelope = serde_json::from_value(json!({
+        let envelope: Envelope = serde_json::from_value(json!({
             "query": {}, "generatedAt": "2026-03-31T00:00:00.000000Z", "atSeq": 1, "head": {"seq": 1},
             "coverage": {"state": "complete", "gaps": []}, "rowCount": 3,
         }))
@@ -179,6 +192,9 @@ mod tests {
         assert_eq!(told, [("ana", vec![false, true]), ("bo", vec![false])]);
         assert!(!bars.rows[1].bars[0].is_start_known);
         assert_eq!(bars.axis.from.moment(), "2026-03-01T00:00:00Z");
+        assert!(!with_count(bars.figure(), &rows, &envelope).remark.contains("stays"));
+        let part = with_count(bars.figure(), &rows[..2], &envelope).remark;
+        assert!(part.ends_with("; 2 of 3 stays"), "{part}");
         // As many bars as there are rows in the table.
         let picture = bars.figure().picture;
         assert_eq!(picture.matches("<rect class=\"stay").count(), rows.len());

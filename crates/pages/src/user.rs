@@ -1,13 +1,15 @@
 //! A user: what it looked like at an instant and what set each value, its groups, what happened to it, and why.
 
+mod events;
 mod scrubber;
 mod state;
 mod story;
 mod why;
 
-use answers::{BlameOfUser, Content, Exists, OneUser, StaysOfUser, TimelineOfUser};
+use answers::{BlameOfUser, Content, Exists, OneUser, StaysOfUser};
 use query::visit::Refusal;
 
+use self::events::Events;
 use self::scrubber::Scrubber;
 use self::state::{State, Values};
 use self::story::Story;
@@ -18,19 +20,17 @@ use crate::view::{Cell, Fact, Facts, Field, Kind};
 
 /// The second instant, to compare with.
 const AND: &str = "and";
-/// The events that the page shows, as marks along the time.
-const EVENTS: &str = "100";
-const STAYS: &str = "100";
-/// The most that an answer holds: nobody has so many attributes and groups.
-const VALUES: &str = "1000";
+/// The page shows at most so many stays; the tab has all.
+const STAYS: usize = 1_000;
+/// Nobody has so many attributes and groups.
+const VALUES: usize = 10_000;
 
 impl Page for OneUser {
     const OWN: &'static [&'static str] = &[AND];
 
     fn more(shown: &Shown<'_, OneUser>) -> Result<More, Refusal> {
         let values = |changes: &[(&str, Option<&str>)]| -> Result<Option<Values>, Refusal> {
-            let changes = [&[("limit", Some(VALUES))], changes].concat();
-            let blame: Option<Further<BlameOfUser>> = shown.further(&changes)?;
+            let blame: Option<Further<BlameOfUser>> = shown.further_whole(changes, VALUES)?;
             Ok(blame.map(|blame| Values::of(&blame)))
         };
         let here = values(&[])?;
@@ -38,12 +38,11 @@ impl Page for OneUser {
             Some(and) => values(&[("at", Some(and))])?,
             None => None,
         };
-        let events: Option<Further<TimelineOfUser>> = shown.further(&[("limit", Some(EVENTS))])?;
+        let events = Events::around(shown)?;
         // Of the account that is shown: another one may have the name at another time.
         let id = here.as_ref().and_then(|values| values.text("id")).map(|id| format!("id:{id}"));
-        let account = id.as_deref().map(|id| ("user", Some(id)));
-        let changes: Vec<_> = [("limit", Some(STAYS))].into_iter().chain(account).collect();
-        let stays: Option<Further<StaysOfUser>> = shown.further(&changes)?;
+        let account: Vec<_> = id.as_deref().map(|id| ("user", Some(id))).into_iter().collect();
+        let stays: Option<Further<StaysOfUser>> = shown.further_whole(&account, STAYS)?;
         let groups = match shown.question.include {
             Some(_) => Some(shown.below("Groups")),
             None => {
@@ -146,6 +145,8 @@ fn facts(shown: &Shown<'_, OneUser>, values: Option<&Values>) -> Facts {
     }
     if let Some(seq) = beside.exists_seq {
         let what = match beside.exists {
+            // It may be older than what tells of it.
+            Exists::Yes if beside.start_known == Some(false) => "First told by event",
             Exists::Yes => "Made by event",
             Exists::No => "Will be made by event",
             Exists::Deleted => "Deleted by event",

@@ -11,7 +11,8 @@ use crate::instant::{self, Role, Zone};
 
 const QUERY_BYTES_MAX: usize = 8 << 10;
 const LIMIT_DEFAULT: usize = 100;
-const LIMIT_MAX: usize = 1_000;
+/// The most rows of a page.
+pub(crate) const LIMIT_MAX: usize = 1_000;
 /// A longer unknown name is not repeated in the error.
 const NAME_BYTES_MAX: usize = 40;
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use answers::act::UPLOAD_BYTES_MAX;
-use answers::{Answer, Place, described};
+use answers::{Answer, Content, Place, described};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
@@ -28,7 +28,7 @@ use crate::error::Error;
 pub use crate::error::Problem;
 use crate::frame::RequestId;
 use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
-use crate::params::Params;
+use crate::params::{LIMIT_MAX, Params};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What a sign-in is recorded as. The address of a one-time link holds its secret.
@@ -65,6 +65,12 @@ impl Refusal {
     #[must_use]
     pub fn admins_only() -> Refusal {
         Refusal(Error::Forbidden("only a token of the role admin may change the configuration"))
+    }
+
+    /// Whether a matrix is asked for without naming groups, and there are more than it shows.
+    #[must_use]
+    pub fn is_too_many_groups(&self) -> bool {
+        matches!(self.0, Error::TooManyGroups { .. })
     }
 
     /// Too many live tails go on: of this reader, or of all.
@@ -442,6 +448,31 @@ impl Visit<'_> {
         let params = Params::of(params, &described.known)?;
         let (answer, seen) = answer::<Q>(&self.reading, described, names, params)?.done()?;
         self.seen.borrow_mut().get_or_insert(seen);
+        Ok(answer)
+    }
+
+    /// Answers a list with the rows of all its pages, up to about `rows_max`; if there are more, it has a
+    /// `next`. The names of paging are not among those given.
+    ///
+    /// # Errors
+    /// [`Refusal`], as the API refuses the same question.
+    pub fn whole<Q: Answered>(
+        &self,
+        given: &[(&str, &str)],
+        rows_max: usize,
+    ) -> Result<Answer<Q>, Refusal> {
+        let limit = LIMIT_MAX.to_string();
+        let page = [given, &[("limit", limit.as_str())]].concat();
+        let mut answer = self.ask::<Q>(&page)?;
+        while answer.content.rows().len() < rows_max
+            && let Some(cursor) = answer.envelope.next.take()
+        {
+            let next = self.ask::<Q>(&[&page[..], &[("cursor", &cursor)]].concat())?;
+            answer.envelope.next = next.envelope.next;
+            if let (Content::Rows(all), Content::Rows(more)) = (&mut answer.content, next.content) {
+                all.extend(more);
+            }
+        }
         Ok(answer)
     }
 

@@ -29,6 +29,8 @@ pub struct Steps {
     pub axis: Axis,
     /// The changes, in the order of time.
     pub points: Vec<Point>,
+    /// Whether the points are no changes but what the number was at some instants: it changed more often.
+    pub is_sampled: bool,
     /// A time to mark: the one that the page is about.
     pub mark: Option<Time>,
     /// The start of an address that ends in an instant: each number leads there.
@@ -89,11 +91,12 @@ impl Steps {
         let ends = points.iter().skip(1).map(|point| point.at).chain([self.axis.to]);
         let hit = |(point, end): (&Point, Time)| {
             let value = grouped(point.value);
+            let since = if self.is_sampled { "at" } else { "from" };
             Some(Hit {
                 x: self.axis.x(point.at),
                 width: self.axis.wide(point.at, end),
                 href: self.href(point)?,
-                words: format!("{value} {} from {} UTC", self.unit, point.at.words()),
+                words: format!("{value} {} {since} {} UTC", self.unit, point.at.words()),
             })
         };
         points.iter().zip(ends).filter_map(hit).collect()
@@ -125,12 +128,17 @@ impl Steps {
             None => String::new(),
         };
         let range = match (points.first(), points.last()) {
-            (Some(first), Some(last)) => format!(
-                "{} at first, {} at last, {} at most",
-                grouped(first.value),
-                grouped(last.value),
-                grouped(points.iter().map(|point| point.value).max().unwrap_or(0)),
-            ),
+            (Some(first), Some(last)) => {
+                let most = points.iter().map(|point| point.value).max().unwrap_or(0);
+                // Between two of them it may have been more.
+                let among = if self.is_sampled { " at these instants" } else { "" };
+                format!(
+                    "{} at first, {} at last, {} at most{among}",
+                    grouped(first.value),
+                    grouped(last.value),
+                    grouped(most),
+                )
+            }
             _ => "nothing is known".to_owned(),
         };
         let picture = Picture {
@@ -145,6 +153,11 @@ impl Steps {
         };
         let left_out = self.points.len() - points.len();
         let remark = match left_out {
+            0 if self.is_sampled => format!(
+                "{}; as it was at {} instants, because it changed more often",
+                self.axis.words(),
+                grouped(points.len() as u64),
+            ),
             0 => self.axis.words(),
             _ => format!(
                 "{}; {} of {} changes can be told apart",
@@ -158,7 +171,10 @@ impl Steps {
             remark,
             picture: picture.to_string(),
             legend: Vec::new(),
-            headings: Figure::columns(&[(Look::Time, "From"), (Look::Number, &self.unit)]),
+            headings: Figure::columns(&[
+                (Look::Time, if self.is_sampled { "At" } else { "From" }),
+                (Look::Number, &self.unit),
+            ]),
             rows: points
                 .iter()
                 .map(|point| {

@@ -92,6 +92,7 @@ fn steps(text: &str) -> Steps {
             Point { at: axis.from, value: 3 },
             Point { at: time("2026-03-02T00:00:00Z"), value: 5 },
         ],
+        is_sampled: false,
         mark: Some(axis.to),
         axis,
         link: Some(format!("/x?t={}&at=", answers::encoded(text))),

@@ -16,8 +16,15 @@ const BODY_CHARS_MAX: usize = 64_000;
 pub(super) struct Message {
     title: &'static str,
     facts: Facts,
-    body: Option<String>,
+    body: Option<Body>,
     note: Option<String>,
+}
+
+/// A body as text.
+struct Body {
+    text: String,
+    /// Whether it is only the beginning.
+    is_cut: bool,
 }
 
 /// What was kept of a request and its answer, or of an imported entry.
@@ -75,7 +82,7 @@ fn facts_of<const N: usize>(facts: [Option<Fact>; N]) -> Facts {
 }
 
 /// A body as text; nothing if there is none.
-fn body(body: &Value, is_raw: bool) -> Option<String> {
+fn body(body: &Value, is_raw: bool) -> Option<Body> {
     if body.is_null() {
         return None;
     }
@@ -83,7 +90,8 @@ fn body(body: &Value, is_raw: bool) -> Option<String> {
         true => body.to_string(),
         false => serde_json::to_string_pretty(body).unwrap_or_default(),
     };
-    Some(crate::text::cut(&text, BODY_CHARS_MAX).into_owned())
+    let shown = crate::text::cut(&text, BODY_CHARS_MAX);
+    Some(Body { is_cut: shown.len() != text.len(), text: shown.into_owned() })
 }
 
 /// Why a body was not kept.

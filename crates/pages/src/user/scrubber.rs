@@ -1,12 +1,12 @@
 //! The time of a user as a strip: a mark for each event, and a slider that moves the page along it.
 
+use answers::Envelope;
 use answers::row::Operation;
-use answers::{Envelope, TimelineOfUser};
 use askama::Template;
 
+use super::events::Events;
 use crate::address::Given;
 use crate::charts::{Axis, Time};
-use crate::question::Further;
 use crate::stays::gaps;
 use crate::text::{self, grouped};
 use crate::view::Tone;
@@ -31,6 +31,25 @@ struct Step {
     what: String,
 }
 
+/// The change before or after the instant.
+enum Neighbour {
+    Known(Step),
+    /// There is none.
+    Nothing,
+    /// The page does not know so many events: the address of those that it leaves out.
+    LeftOut(String),
+}
+
+impl Neighbour {
+    fn of(found: Option<Step>, is_whole: bool, others: Given) -> Neighbour {
+        match found {
+            Some(step) => Neighbour::Known(step),
+            None if is_whole => Neighbour::Nothing,
+            None => Neighbour::LeftOut(others.page()),
+        }
+    }
+}
+
 /// The strip and the slider.
 #[derive(Template)]
 #[template(path = "user/scrubber.html")]
@@ -44,8 +63,8 @@ pub(super) struct Scrubber {
     marks: Vec<Mark>,
     at: String,
     shown: String,
-    previous: Option<Step>,
-    next: Option<Step>,
+    previous: Neighbour,
+    next: Neighbour,
     now: Option<String>,
     summary: String,
 }
@@ -66,18 +85,18 @@ struct Event {
 impl Scrubber {
     /// `None` if nothing is known that happened.
     pub(super) fn of(
-        events: &Further<TimelineOfUser>,
+        events: &Events,
         given: &Given,
         at: Option<&str>,
         envelope: &Envelope,
     ) -> Option<Scrubber> {
-        let rows = events.answer.content.rows();
-        let list = changes(rows);
+        let known = events.known();
+        let list = changes(&known);
         let now = Time::read(&envelope.generated_at.0)?;
         let first = list.first()?.time;
         // From the beginning of the first day.
         let from = Time(first.0 - first.0.rem_euclid(DAY));
-        let axis = Axis::new(from, now).with_gaps(gaps(&envelope.coverage));
+        let axis = Axis::new(from, now).with_gaps(gaps(events.coverage()));
         let is_now = given.get("at").is_none();
         let at = at.unwrap_or(&envelope.generated_at.0).to_owned();
         let value = Time::read(&at).unwrap_or(now).0.clamp(axis.from.0, axis.to.0);
@@ -87,12 +106,15 @@ impl Scrubber {
             time: event.moment.clone(),
             what: event.what.clone(),
         };
-        let all = events.answer.envelope.row_count;
-        let left_out = all.saturating_sub(rows.len() as u64);
-        let shown = match left_out {
-            0 => String::new(),
-            _ => format!("Marks of the latest {} of {} events", rows.len(), grouped(all)),
+        let shown = match known.len() as u64 {
+            shown if shown == events.count() => String::new(),
+            shown => format!("Marks of {} of {} events", grouped(shown), grouped(events.count())),
         };
+        let (before, after) = events.are_whole();
+        let previous = list.iter().rev().find(|event| event.moment < at).map(step);
+        // Among those after the instant, some of the nearest may be missing.
+        let next = list.iter().find(|event| event.moment > at).filter(|_| after).map(step);
+        let timeline = events.timeline();
         Some(Scrubber {
             plot: PLOT,
             min: axis.from.0,
@@ -105,8 +127,8 @@ impl Scrubber {
                 .collect::<Vec<_>>()
                 .join(" "),
             marks: marks(&list, &axis, to),
-            previous: list.iter().rev().find(|event| event.moment < at).map(step),
-            next: list.iter().find(|event| event.moment > at).map(step),
+            previous: Neighbour::of(previous, before, timeline.with(&[("to", Some(&at))])),
+            next: Neighbour::of(next, after, timeline.with(&[("from", Some(&at))])),
             now: (!is_now).then(|| given.with(&[("at", None)]).page()),
             summary: format!("{}: {} changes", axis.words(), list.len()),
             at,
@@ -121,7 +143,7 @@ impl Scrubber {
 }
 
 /// What may have changed the user, oldest first. Reads change nothing.
-fn changes(rows: &[Operation]) -> Vec<Event> {
+fn changes(rows: &[&Operation]) -> Vec<Event> {
     let changes = rows.iter().rev().filter(|row| row.effect.as_deref() != Some("read"));
     let mut events: Vec<Event> = changes
         .filter_map(|row| {
@@ -183,7 +205,7 @@ mod tests {
             row("2026-03-15T00:00:00.000000Z", "read", "success"),
             row("2026-03-01T00:00:00.000000Z", "applied", "success"),
         ];
-        let events = changes(&rows);
+        let events = changes(&rows.iter().collect::<Vec<_>>());
         let axis = Axis::new(events[0].time, Time::read("2026-04-01T00:00:00Z").unwrap());
         let marks = marks(&events, &axis, |moment| format!("/x?at={moment}"));
         let told: Vec<(&str, bool)> =

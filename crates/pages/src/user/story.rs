@@ -1,11 +1,10 @@
-//! What happened to a user lately, by provisioning cycle where one is known, else by day.
+//! What happened to a user lately, or until the instant of the page, by provisioning cycle where one is known, else by day.
 
-use answers::TimelineOfUser;
 use answers::row::Operation;
 use askama::Template;
 
+use super::events::Events;
 use crate::address::Given;
-use crate::question::Further;
 use crate::text::grouped;
 use crate::view::Cell;
 
@@ -26,30 +25,36 @@ struct Chapter {
     lines: Vec<Line>,
 }
 
-/// The latest events.
+/// The latest events until the instant of the page.
 #[derive(Template)]
 #[template(path = "user/story.html")]
 pub(super) struct Story {
+    title: &'static str,
     chapters: Vec<Chapter>,
     count: String,
     all: Option<String>,
 }
 
 impl Story {
-    pub(super) fn of(events: &Further<TimelineOfUser>, given: &Given) -> Story {
-        let rows = events.answer.content.rows();
+    pub(super) fn of(events: &Events, given: &Given) -> Story {
+        let rows = events.until();
         let shown = &rows[..rows.len().min(SHOWN)];
-        let all = events.answer.envelope.row_count;
+        let all = events.count_until();
         let count = match shown.len() as u64 {
             shown if shown == all => format!("{}, newest first", grouped(all)),
             shown => format!("{} of {}, newest first", grouped(shown), grouped(all)),
         };
-        let is_cut = (shown.len() as u64) < all;
-        let mut timeline = events.given.with(&[("limit", None)]).page();
-        if timeline.ends_with('?') {
-            timeline.pop();
+        let is_cut = (shown.len() as u64) < events.count();
+        Story {
+            title: if events.is_past() {
+                "What happened until then"
+            } else {
+                "What happened lately"
+            },
+            chapters: chapters(shown, given),
+            count,
+            all: is_cut.then(|| events.timeline().page()),
         }
-        Story { chapters: chapters(shown, given), count, all: is_cut.then_some(timeline) }
     }
 }
 

@@ -199,7 +199,7 @@ Event 26 is the first that tells of it.
 User asked in paperboat as of 2026-03-31T23:59:59Z (event 1842)
 
 This rests on imported logs alone, not on what was recorded here.
-The user was not there yet.
+The user was not there.
 ",
         );
     }

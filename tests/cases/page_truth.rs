@@ -1,0 +1,110 @@
+//! Pages tell nothing of the whole that is true of a part only, and nothing of an instant that is true of another.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use super::matrix::Boat;
+
+impl Boat {
+    /// The page at a path, which is there.
+    async fn page(&self, path: &str) -> String {
+        let request = Request::get(path).header("accept", "text/html");
+        let token = format!("Bearer {}", self.server.admin_token);
+        let request = request.header("authorization", token).body(Body::empty()).unwrap();
+        let page = self.server.request(request).await;
+        assert_eq!(page.status(), 200, "{path}: {}", page.body());
+        page.into_body()
+    }
+
+    async fn rename(&self, user: &str, title: &str) {
+        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                          "Operations": [{"op": "replace", "path": "title", "value": title}]});
+        let path = format!("/apps/boat/scim/v2/Users/{user}");
+        let answer = self.server.send("PATCH", &path, &self.token, &body).await;
+        assert!(answer.status < 300, "{answer:?}");
+    }
+}
+
+fn check(page: &str, there: &[&str], missing: &[&str]) {
+    for text in there {
+        assert!(page.contains(text), "no {text}: {page}");
+    }
+    for text in missing {
+        assert!(!page.contains(text), "{text}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_at_some_instants_are_not_told_as_changes() {
+    let boat = Boat::new().await;
+    let mira = boat.user("mira").await;
+    let crew = boat.group("Crew", &[]).await;
+    let path = format!("/apps/boat/groups/{crew}");
+    boat.later();
+    boat.patch(&crew, "add", &mira).await;
+    boat.later();
+    check(&boat.page(&path).await, &["Before: <time", "No change after"], &["because it changed"]);
+    for _ in 0..100 {
+        boat.later();
+        boat.patch(&crew, "remove", &mira).await;
+        boat.later();
+        boat.patch(&crew, "add", &mira).await;
+    }
+    let page = boat.page(&path).await;
+    check(&page, &["because it changed more often"], &["Before: <time", "No change after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_group_is_about_the_one_that_had_the_name_then() {
+    let boat = Boat::new().await;
+    let (mira, ole) = (boat.user("mira").await, boat.user("ole").await);
+    let crew = boat.group("Crew", &[&mira, &ole]).await;
+    let then = boat.later();
+    let path = format!("/apps/boat/scim/v2/Groups/{crew}");
+    let answer = boat.server.send("DELETE", &path, &boat.token, &Value::Null).await;
+    assert_eq!(answer.status, 204);
+    boat.later();
+    boat.group("Crew", &[]).await;
+    let page = boat.page(&format!("/apps/boat/groups/displayName:Crew?at={then}")).await;
+    check(&page, &["2 at first, 0 at last", "2 members"], &["0 at first"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_user_does_not_take_what_it_leaves_out_for_nothing() {
+    let boat = Boat::new().await;
+    let mira = boat.user("mira").await;
+    let path = format!("/apps/boat/users/{mira}");
+    let early = {
+        boat.later();
+        boat.rename(&mira, "first").await;
+        boat.later()
+    };
+    for n in 0..120 {
+        boat.later();
+        boat.rename(&mira, &format!("title {n}")).await;
+    }
+    let page = boat.page(&format!("{path}?at={early}")).await;
+    let until = ["Change before:", "What happened until then", "2, newest first"];
+    check(&page, &until, &["No change before", "Change after:", "What happened lately"]);
+    check(&page, &["What happened after", "Marks of 102 of 122 events"], &[]);
+    let page = boat.page(&path).await;
+    check(&page, &["Change before:", "No change after", "What happened lately"], &[]);
+    let first = boat.page(&format!("{path}?at=2020-01-01")).await;
+    check(&first, &["No change before", "What happened after"], &["Change after:"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_creation_leads_to_what_is_known_of_it() {
+    let boat = Boat::new().await;
+    boat.user("mira").await;
+    let body = json!({"userName": "mira", "externalId": "e-2", "active": true});
+    let refused = boat.server.send("POST", "/apps/boat/scim/v2/Users", &boat.token, &body).await;
+    assert_eq!(refused.status, 409);
+    let (_, answer) = boat.ask("/operations?status=failure").await;
+    let (seq, id) = (&answer["rows"][0]["seq"], answer["rows"][0]["resourceId"].as_str().unwrap());
+    let timeline = format!("/apps/boat/users/{id}/timeline");
+    let page = boat.page(&format!("/operations/{seq}")).await;
+    check(&page, &[&format!("href=\"{timeline}\"")], &[&format!("href=\"/apps/boat/users/{id}\"")]);
+    check(&boat.page(&timeline).await, &["POST User", "failure"], &[]);
+}
