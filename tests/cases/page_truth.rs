@@ -36,6 +36,51 @@ fn check(page: &str, there: &[&str], missing: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_matrix_counts_what_differs_on_it() {
+    let boat = Boat::new().await;
+    let (mira, ole) = (boat.user("mira").await, boat.user("ole").await);
+    let crew = boat.group("Crew", &[]).await;
+    let before = boat.later();
+    boat.patch(&crew, "add", &mira).await;
+    boat.patch(&crew, "add", &ole).await;
+    let path = format!("/apps/boat/matrix?compare={before}");
+    let page = boat.page(&path).await;
+    check(&page, &["UTC: 2</span>"], &["on this page"]);
+    let page = boat.page(&format!("{path}&limit=1")).await;
+    check(&page, &["on this page: 1</span>"], &["UTC: 1</span>"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_too_many_groups_chooses_some_of_them() {
+    let boat = Boat::new().await;
+    let mira = boat.user("mira").await;
+    for n in 0..51 {
+        boat.group(&format!("Group {n}"), &[&mira]).await;
+    }
+    let page = boat.page("/apps/boat/matrix?nested=true").await;
+    assert_eq!(page.matches("type=\"checkbox\" name=\"group\"").count(), 51, "{page}");
+    check(&page, &["Group 50", "name=\"nested\" value=\"true\""], &["mira"]);
+    let value = |page: &str, group: &str| -> String {
+        let before = page.split(&format!("> <bdi>{group}</bdi>")).next().unwrap();
+        before.rsplit("value=\"").next().unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (one, other) = (value(&page, "Group 7"), value(&page, "Group 50"));
+    let ticked = format!("/apps/boat/matrix?nested=true&group={one}&group={other}");
+    let request = Request::get(ticked).header("accept", "text/html");
+    let token = format!("Bearer {}", boat.server.admin_token);
+    let request = request.header("authorization", token).body(Body::empty()).unwrap();
+    let led = boat.server.request(request).await;
+    assert_eq!(led.status(), 303);
+    let page = boat.page(led.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(page.matches("<th scope=\"col\" class=\"group\">").count(), 2, "{page}");
+    check(&page, &["Group 7<", "Group 50<", "mira"], &["Group 8<"]);
+    // They are ticked when others are chosen.
+    let link = page.split("\">Choose groups").next().unwrap().rsplit("href=\"").next().unwrap();
+    let page = boat.page(&link.replace("&#38;", "&")).await;
+    assert_eq!(page.matches(" checked> <bdi>").count(), 2, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sizes_at_some_instants_are_not_told_as_changes() {
     let boat = Boat::new().await;
     let mira = boat.user("mira").await;

@@ -1,10 +1,13 @@
 //! Who was in which groups, as a table of people and groups: what an access review is made of.
 
+mod choice;
+
 use answers::row::{Compared, MatrixCell, MatrixGroup};
 use answers::{AccessMatrix, Exists, Lead};
 use askama::Template;
-use query::visit::Refusal;
+use query::visit::{Refusal, Visit};
 
+use crate::address::Given;
 use crate::around::Around;
 use crate::question::{More, Page, Shown};
 use crate::text;
@@ -15,7 +18,25 @@ const SHOW: &str = "show";
 const DATES: &str = "dates";
 
 impl Page for AccessMatrix {
-    const OWN: &'static [&'static str] = &[SHOW];
+    const OWN: &'static [&'static str] = &[SHOW, choice::GROUP, choice::CHOOSE];
+
+    /// Ticked groups become the parameter of the question.
+    fn elsewhere(given: &Given) -> Option<String> {
+        choice::with_ticked(given)
+    }
+
+    /// The groups to choose from: where the address asks for them, and where there are too many for all.
+    fn choice(
+        visit: &Visit<'_>,
+        given: &Given,
+        refused: Option<&Refusal>,
+    ) -> Result<Option<String>, Refusal> {
+        let is_asked_for = match refused {
+            None => given.own(choice::CHOOSE).is_some(),
+            Some(refused) => refused.is_too_many_groups(),
+        };
+        is_asked_for.then(|| choice::choice(visit, given)).transpose()
+    }
 
     fn more(shown: &Shown<'_, AccessMatrix>) -> Result<More, Refusal> {
         let rows = shown.answer.content.rows();
@@ -47,6 +68,7 @@ impl Page for AccessMatrix {
             since: text::second(instant),
             added: count(Compared::Added),
             removed: count(Compared::Removed),
+            is_part: shown.answer.envelope.row_count > rows.len() as u64,
         });
         let grid = Grid {
             table: shown.table("Access"),
@@ -55,6 +77,7 @@ impl Page for AccessMatrix {
             compared,
             has_indirect: beside.nested,
             has_dates,
+            choose: choice::address(shown.given),
         };
         Ok(More {
             form,
@@ -77,6 +100,8 @@ struct Grid {
     compared: Option<Difference>,
     has_indirect: bool,
     has_dates: bool,
+    /// Where other groups can be chosen.
+    choose: String,
 }
 
 /// How often this page differs from an earlier instant.
@@ -84,6 +109,8 @@ struct Difference {
     since: String,
     added: String,
     removed: String,
+    /// Whether there are other pages.
+    is_part: bool,
 }
 
 /// A group.

@@ -66,7 +66,7 @@ use store::SecretFolder;
 use crate::session::Sessions;
 
 pub use entra_log::said::REDACTED;
-pub use http::{Answered, framed, router};
+pub use http::{Answered, MATRIX_GROUPS_MAX, framed, router};
 pub use issue::{Issue, IssueError, Issued};
 pub use token::{NoRandomBits, Token};
 pub use why::advice_for_error;

@@ -23,7 +23,7 @@ use crate::record::Record;
 use crate::type_names::TypeNames;
 
 /// More columns are not read at a glance, and each costs the reading of all its members.
-const GROUPS_MAX: usize = 50;
+pub const GROUPS_MAX: usize = 50;
 
 impl Answered for AccessMatrix {
     /// By number.

@@ -51,6 +51,7 @@ use tower::ServiceExt;
 
 pub(crate) use self::ask::{Ask, Reading};
 pub(crate) use self::body::{Kept, Upload};
+pub use self::matrix::GROUPS_MAX as MATRIX_GROUPS_MAX;
 pub(crate) use self::of_export::Questions;
 pub use self::question::Answered;
 pub(crate) use self::question::answer;
