@@ -39,6 +39,9 @@ pub struct IssuedToken {
     pub last_used_at: Option<Moment>,
     /// The event of that request
     pub last_used_seq: Option<u64>,
+    /// The identity provider that the person signs in with; null for a token. Such a row has no secret:
+    /// `added…` is the first sign-in, and `name` is as the provider gives it
+    pub issuer: Option<String>,
 }
 
 impl Question for Tokens {
@@ -77,6 +80,9 @@ impl Question for Tokens {
             Column::time("Last used", &["lastUsedAt"], |row| match &row.last_used_at {
                 Some(at) => second(Some(at)),
                 None => "never".to_owned(),
+            }),
+            Column::extra("Signs in with", &["issuer"], |row: &IssuedToken| {
+                or_nothing(row.issuer.as_ref())
             }),
         ]
     }

@@ -83,6 +83,8 @@ pub enum Fact {
     CredentialAdded(CredentialAdded),
     /// A token was revoked.
     CredentialRevoked(CredentialRevoked),
+    /// Somebody signed in with an identity provider, first or with another role than before.
+    IdentitySet(IdentitySet),
     /// A resource type beyond `User` and `Group` got its stored number.
     ResourceTypeAdded(ResourceTypeAdded),
     /// A count of requests without a valid credential that have no events of their own.
@@ -316,6 +318,21 @@ impl CredentialAdded {
 pub struct CredentialRevoked {
     /// Its number, which is never reused.
     pub number: Credential,
+}
+
+/// Somebody who signs in with an identity provider got a credential, or their credential got another role
+/// or application. The event's `application` is the one that the credential is limited to from then on.
+/// Their name stands in a part.
+#[derive(Clone, PartialEq, Debug)]
+pub struct IdentitySet {
+    /// The credential's number.
+    pub number: Credential,
+    /// What it allows from then on.
+    pub role: Role,
+    /// The digest of the issuer and the subject. It is the digest of no token.
+    pub sha256: [u8; 32],
+    /// The identity provider.
+    pub issuer: String,
 }
 
 /// A resource type beyond `User` and `Group` got its stored number. The number is the same in all

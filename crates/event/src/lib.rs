@@ -34,8 +34,8 @@ pub use content::{
 };
 pub use event::{
     ApplicationAdded, ConnectionsRefused, CredentialAdded, CredentialRevoked, Effect, Event,
-    Extent, Fact, Header, Listed, Method, Observation, Occasion, Operation, Origin, ProfileChanged,
-    RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
+    Extent, Fact, Header, IdentitySet, Listed, Method, Observation, Occasion, Operation, Origin,
+    ProfileChanged, RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
     Unauthenticated, UpstreamSet, Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

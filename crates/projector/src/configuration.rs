@@ -109,6 +109,7 @@ fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
         Fact::ProfileChanged(_) => (ConfigurationKind::Profile, Some(vec![])),
         Fact::CredentialAdded(added) => (ConfigurationKind::Token, number(added.number.0)),
         Fact::CredentialRevoked(revoked) => (ConfigurationKind::Token, number(revoked.number.0)),
+        Fact::IdentitySet(set) => (ConfigurationKind::Token, number(set.number.0)),
         Fact::ResourceTypeAdded(_) => (ConfigurationKind::ResourceType, None),
         Fact::EvidenceAdded(_) => (ConfigurationKind::Evidence, None),
         Fact::ReferenceListAdded(added) => {
@@ -153,9 +154,10 @@ pub(crate) fn fold_configuration(
     let application = event.header.application;
     let mut before = None;
     if let Some(subject) = subject {
-        // A saved question is identified by its name alone, whatever application it asks about.
+        // A saved question is identified by its name alone, whatever application it asks about, and a
+        // credential by its number, whose application may change.
         let owner = match kind {
-            ConfigurationKind::SavedQuestion => Application::RECORDER,
+            ConfigurationKind::SavedQuestion | ConfigurationKind::Token => Application::RECORDER,
             _ => application,
         };
         let last = key::configured(owner, kind as u8, &subject);

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use event::{
     Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
-    CredentialRevoked, Event, Fact, Lifecycle, Mention, Number, Observation, Operation,
-    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
+    CredentialRevoked, Event, Fact, IdentitySet, Lifecycle, Mention, Number, Observation,
+    Operation, RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -25,7 +25,8 @@ use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, Version,
+    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, SignInIdentity,
+    Version,
 };
 use crate::set;
 use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
@@ -34,7 +35,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 15;
+pub(crate) const FOLD_VERSION: u32 = 16;
 
 /// Applies one event to the rows.
 ///
@@ -79,6 +80,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         Fact::ApplicationAdded(added) => fold_application(rows, event, added)?,
         Fact::CredentialAdded(added) => fold_credential(rows, event, added)?,
         Fact::CredentialRevoked(revoked) => fold_revoked(rows, event, revoked)?,
+        Fact::IdentitySet(set) => fold_identity(rows, event, set)?,
         Fact::ResourceTypeAdded(added) => {
             let name = row::encode("a resource type", &added.name)?;
             rows.put(key::resource_type(added.number), name);
@@ -176,9 +178,38 @@ fn fold_credential(
         revoked_seq: None,
         name: added.name.clone(),
         expires_at: added.expires_at,
+        identity: None,
     };
     rows.put(key::credential(added.number), credential.encode()?);
     rows.put(key::token(&added.sha256), row::encode_number(added.number.0));
+    Ok(())
+}
+
+fn fold_identity(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    set: &IdentitySet,
+) -> Result<(), ProjectorError> {
+    let known = View::new(rows).credential_of(set.number)?;
+    let (added_at, added_seq, revoked_seq) = match known {
+        Some(known) => (known.added_at, known.added_seq, known.revoked_seq),
+        None => (event.header.recorded_at, event.seq, None),
+    };
+    let credential = CredentialRow {
+        number: set.number,
+        application: event.header.application,
+        role: set.role,
+        sha256: set.sha256,
+        added_at,
+        added_seq,
+        revoked_seq,
+        name: None,
+        expires_at: None,
+        identity: Some(SignInIdentity { issuer: set.issuer.clone(), seq: event.seq }),
+    };
+    rows.put(key::credential(set.number), credential.encode()?);
+    rows.put(key::identity(&set.sha256), row::encode_number(set.number.0));
+    rows.put(key::identity_role(set.number, event.seq), vec![set.role as u8]);
     Ok(())
 }
 

@@ -59,10 +59,11 @@ pub use operation::{
 };
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use row::{
-    ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts, Version,
+    ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts,
+    SignInIdentity, Version,
 };
 pub use scrub::{Scrubbed, scrub};
 pub use set::{MemberSince, SetChange, SetSize, Stay};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
 pub use unsettled::{Doubt, Settled};
-pub use view::{NameHolder, NamesAt, Order, View, seq_at, token_sha256};
+pub use view::{NameHolder, NamesAt, Order, View, identity_sha256, seq_at, token_sha256};

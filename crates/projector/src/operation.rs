@@ -177,6 +177,7 @@ impl OperationSummary {
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
+            | Fact::IdentitySet(_)
             | Fact::ResourceTypeAdded(_)
             | Fact::ConnectionsRefused(_)
             // Claims have rows of their own; questions, evidence and lists are not operations.

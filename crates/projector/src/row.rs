@@ -109,7 +109,7 @@ impl ApplicationRow {
     }
 }
 
-/// A token that was issued.
+/// A token that was issued, or somebody who signs in with an identity provider.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CredentialRow {
     /// Its number.
@@ -118,7 +118,7 @@ pub struct CredentialRow {
     pub application: Application,
     /// What it allows.
     pub role: Role,
-    /// SHA-256 of the token.
+    /// SHA-256 of the token; for an identity of its issuer and subject.
     pub sha256: [u8; 32],
     /// When it was issued.
     pub added_at: Timestamp,
@@ -130,6 +130,17 @@ pub struct CredentialRow {
     pub name: Option<String>,
     /// From then on nothing is allowed with it; it has no end without.
     pub expires_at: Option<Timestamp>,
+    /// Whose it is, if it is no token. Such a credential cannot be presented: only a sign-in proves it.
+    pub identity: Option<SignInIdentity>,
+}
+
+/// Somebody who signs in with an identity provider.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SignInIdentity {
+    /// The identity provider.
+    pub issuer: String,
+    /// The event that last gave them a role. Their name stands in a part of it.
+    pub seq: Seq,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,6 +153,13 @@ struct StoredCredential {
     revoked_seq: Option<Seq>,
     name: Option<String>,
     expires_at: Option<Timestamp>,
+    identity: Option<SignInIdentity>,
+}
+
+/// The role of a stored number.
+pub(crate) fn role_of(code: u8, what: &'static str) -> Result<Role, ProjectorError> {
+    let role = Role::ALL.into_iter().find(|role| *role as u8 == code);
+    role.ok_or_else(|| ProjectorError::row(what))
 }
 
 impl CredentialRow {
@@ -160,6 +178,7 @@ impl CredentialRow {
             revoked_seq: self.revoked_seq,
             name: self.name.clone(),
             expires_at: self.expires_at,
+            identity: self.identity.clone(),
         };
         encode_row(&stored).map_err(ProjectorError::encoding("a credential"))
     }
@@ -171,19 +190,14 @@ impl CredentialRow {
         Ok(CredentialRow {
             number,
             application: stored.application,
-            role: match stored.role {
-                1 => Role::Admin,
-                2 => Role::Auditor,
-                3 => Role::AppAuditor,
-                4 => Role::Scim,
-                _ => return Err(ProjectorError::row(what)),
-            },
+            role: role_of(stored.role, what)?,
             sha256: stored.sha256,
             added_at: stored.added_at,
             added_seq: stored.added_seq,
             revoked_seq: stored.revoked_seq,
             name: stored.name,
             expires_at: stored.expires_at,
+            identity: stored.identity,
         })
     }
 }

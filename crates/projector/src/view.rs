@@ -16,7 +16,7 @@ mod configuration;
 mod operations;
 mod sets;
 
-pub use configuration::token_sha256;
+pub use configuration::{identity_sha256, token_sha256};
 pub use operations::Order;
 
 /// Scan this many of a resource's newest versions before seeking the wanted one.

@@ -29,6 +29,7 @@ mod frame;
 pub mod graph;
 mod history;
 mod http;
+mod identity;
 mod imported_accounts;
 mod instant;
 mod issue;

@@ -48,6 +48,7 @@ impl<'a> Shown<'a> {
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
+            | Fact::IdentitySet(_)
             | Fact::ResourceTypeAdded(_)
             | Fact::ConnectionsRefused(_)
             | Fact::ImportBatch(_)

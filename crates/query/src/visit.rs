@@ -28,6 +28,7 @@ use crate::error::Error;
 pub use crate::error::Problem;
 use crate::frame::RequestId;
 use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
+use crate::identity::name_of;
 use crate::params::{LIMIT_MAX, Params};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -501,7 +502,8 @@ impl Visit<'_> {
         let session = caller.session.as_deref();
         Ok(SignedIn {
             token: credential.number.to_string(),
-            name: credential.name.clone().unwrap_or_else(|| format!("token {}", credential.number)),
+            name: name_of(record, credential)?
+                .unwrap_or_else(|| format!("token {}", credential.number)),
             role: credential.role.name(),
             application,
             form_token: session

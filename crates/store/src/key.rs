@@ -9,7 +9,7 @@
 //! | 1    | watermark      |                                              | next seq u64, fold version u32 | rewritten |
 //! | 2    | application    | application u32                              | its configuration              | rewritten |
 //! | 3    | slug           | slug                                         | application u32                | once      |
-//! | 4    | credential     | credential u32                               | application, role, SHA-256 of the token, added, revoked | rewritten |
+//! | 4    | credential     | credential u32                               | application, role, SHA-256 of the token or identity, added, revoked | rewritten |
 //! | 5    | token          | SHA-256 of the token                         | credential u32                 | once      |
 //! | 6    | numbers        | application u32                              | highest number assigned u32    | rewritten |
 //! | 7    | id             | application u32, type u8, SCIM id            | number u32                     | once      |
@@ -59,6 +59,8 @@
 //! | 50   | saved question | length u16, name, !seq u64                               | application u32, there or not u8 | once    |
 //! | 51   | failing        | application u32, number u32                  | seq u64 of the last write, how many failed since one that did not u64 | removed |
 //! | 52   | review         | application u32, !seq u64                    |                                | once      |
+//! | 53   | identity       | SHA-256 of issuer and subject                | credential u32                 | once      |
+//! | 54   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -127,6 +129,8 @@ const PRIVILEGED: u8 = 49;
 const SAVED_QUESTION: u8 = 50;
 const FAILING: u8 = 51;
 const REVIEW: u8 = 52;
+const IDENTITY: u8 = 53;
+const IDENTITY_ROLE: u8 = 54;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -514,6 +514,19 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "identity-set",
+            event(
+                None,
+                Fact::IdentitySet(IdentitySet {
+                    number: Credential(9),
+                    role: Role::AppAuditor,
+                    sha256: [0x5b; 32],
+                    issuer: "https://id.example".into(),
+                }),
+                vec![part(0, Content::Note(br#"{"name":"Mira Lund","subject":"248"}"#.to_vec()))],
+            ),
+        ),
+        (
             "credential-revoked",
             event(
                 origin(),

@@ -24,7 +24,8 @@ use claims::{
     ServicePrincipalSetV1,
 };
 use configuration::{
-    GroupMarkedV1, NamedCredentialV1, ProfileChangedV1, ProfiledApplicationV1, QuestionNameV1,
+    GroupMarkedV1, IdentitySetV1, NamedCredentialV1, ProfileChangedV1, ProfiledApplicationV1,
+    QuestionNameV1,
 };
 pub(crate) use parts::{AnswerV1, ChangesV1, DetailV1, FlagV1};
 
@@ -54,6 +55,7 @@ const GROUP_MARKED: u8 = 23;
 const QUESTION_SAVED: u8 = 24;
 const QUESTION_REMOVED: u8 = 25;
 const REVIEW_ADDED: u8 = 26;
+const IDENTITY_SET: u8 = 27;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -315,6 +317,7 @@ pub(crate) fn header_to_stored(
         Fact::QuestionRemoved(removed) => {
             (QUESTION_REMOVED, FieldsV1::QuestionName(QuestionNameV1::of(&removed.name)))
         }
+        Fact::IdentitySet(set) => (IDENTITY_SET, FieldsV1::IdentitySet(set.into())),
         Fact::CredentialRevoked(revoked) => (
             CREDENTIAL_REVOKED,
             FieldsV1::CredentialRevoked(CredentialRevokedV1 { number: revoked.number.0 }),
@@ -397,6 +400,7 @@ enum FieldsV1 {
     ProfileChanged(ProfileChangedV1),
     GroupMarked(GroupMarkedV1),
     QuestionName(QuestionNameV1),
+    IdentitySet(IdentitySetV1),
 }
 
 impl Serialize for HeaderV1 {
@@ -428,6 +432,7 @@ impl Serialize for HeaderV1 {
             FieldsV1::ProfileChanged(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::GroupMarked(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::QuestionName(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::IdentitySet(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -598,6 +603,10 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         QUESTION_REMOVED => {
             let (common, fields): (CommonV1, QuestionNameV1) = header_fields(bytes)?;
             (common, Fact::QuestionRemoved(fields.into()))
+        }
+        IDENTITY_SET => {
+            let (common, fields): (CommonV1, IdentitySetV1) = header_fields(bytes)?;
+            (common, Fact::IdentitySet(fields.read()?))
         }
         code => return Err(unknown("kind of event", code)),
     };

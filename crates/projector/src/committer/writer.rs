@@ -377,6 +377,7 @@ fn decide_one(
         | Fact::ServicePrincipalSet(_)
         | Fact::CredentialAdded(_)
         | Fact::CredentialRevoked(_)
+        | Fact::IdentitySet(_)
         | Fact::ProfileChanged(_)
         | Fact::ResourceTypeAdded(_) => false,
     };

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use event::{
-    ConnectionsRefused, Effect, Header, Method, Part, Path, ResourceTypeAdded, Route,
-    Unauthenticated, ValueChange,
+    ConnectionsRefused, Credential, Effect, Header, Method, Part, Path, ResourceTypeAdded, Role,
+    Route, Unauthenticated, ValueChange,
 };
 use serde_json::json;
 use store::Direction;
@@ -313,4 +313,70 @@ fn counted_requests_stand_among_the_operations() {
         })
         .unwrap();
     assert_eq!(seen, [(3, 200, 1), (2, 401, u32::MAX), (1, 401, 70_000)]);
+}
+
+fn identity(seq: Seq, application: Application, number: u32, role: Role) -> Event {
+    let sha256 = crate::identity_sha256("https://id.example", &number.to_string());
+    let (number, issuer) = (Credential(number), "https://id.example".to_owned());
+    let fact = Fact::IdentitySet(IdentitySet { number, role, sha256, issuer });
+    event_of(seq, application, fact, vec![])
+}
+
+#[test]
+fn an_identity_keeps_its_number_and_its_past_roles() {
+    let base = MapRows::default();
+    let mut rows = Overlay::new(&base);
+    let number = Credential(7);
+    for event in [
+        identity(0, Application::RECORDER, 7, Role::Auditor),
+        identity(1, Application::RECORDER, 8, Role::Admin),
+        identity(2, APP, 7, Role::AppAuditor),
+        event_of(3, APP, Fact::CredentialRevoked(CredentialRevoked { number }), vec![]),
+    ] {
+        fold(&mut rows, &event).unwrap();
+    }
+    let view = View::new(&rows);
+    let sha256 = crate::identity_sha256("https://id.example", "7");
+    let row = view.credential_of_identity(&sha256).unwrap().unwrap();
+    assert_eq!((row.number, row.role, row.application), (number, Role::AppAuditor, APP));
+    assert_eq!((row.added_seq, row.revoked_seq), (0, Some(3)));
+    assert_eq!(
+        row.identity.map(|one| (one.issuer, one.seq)),
+        Some(("https://id.example".into(), 2))
+    );
+    let roles: Vec<_> = (0..4).map(|seq| view.role_at(number, seq).unwrap()).collect();
+    let (auditor, narrow) = (Some(Role::Auditor), Some(Role::AppAuditor));
+    assert_eq!(roles, [auditor, auditor, narrow, narrow]);
+    assert_eq!(view.role_at(Credential(8), 0).unwrap(), None, "not there yet");
+    assert_eq!(view.next_credential().unwrap(), Credential(9));
+
+    let mut before = vec![];
+    view.configurations(0..4, &mut |one| {
+        before.push((one.seq, one.before));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    before.sort_unstable();
+    assert_eq!(before, [(0, None), (1, None), (2, Some(0)), (3, Some(2))], "across applications");
+}
+
+#[test]
+fn an_identity_cannot_be_presented_as_a_token() {
+    let base = MapRows::default();
+    let mut rows = Overlay::new(&base);
+    fold(&mut rows, &identity(0, Application::RECORDER, 7, Role::Admin)).unwrap();
+    // What is digested for an identity, presented as it is: its SHA-256 is that of the credential.
+    let issuer = "https://id.example";
+    let length = String::from_utf8((issuer.len() as u64).to_be_bytes().to_vec()).unwrap();
+    let preimage = format!("provlog identity of OpenID Connect\0{length}{issuer}7");
+    let sha256 = crate::token_sha256(&preimage);
+    assert_eq!(sha256, crate::identity_sha256(issuer, "7"), "the worst case");
+    assert_eq!(View::new(&rows).credential_of_token(&preimage).unwrap(), None);
+    // Not even if its digest stood among those of tokens.
+    rows.put(key::token(&sha256), row::encode_number(7));
+    assert_eq!(View::new(&rows).credential_of_token(&preimage).unwrap(), None);
+
+    let of = crate::identity_sha256;
+    assert_ne!(of("https://id.example", "/a"), of("https://id.example/", "a"));
+    assert!(View::new(&rows).credential_of_identity(&of(issuer, "8")).unwrap().is_none());
 }

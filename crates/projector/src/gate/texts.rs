@@ -5,8 +5,9 @@
 
 use event::{
     Access, Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, Detail, Element,
-    Fact, Flag, Imported, Mention, Origin, Path, QuestionRemoved, QuestionSaved, RecorderStarted,
-    ReferenceListAdded, ResourceTypeAdded, ServicePrincipalSet, UpstreamSet, ValueChange,
+    Fact, Flag, IdentitySet, Imported, Mention, Origin, Path, QuestionRemoved, QuestionSaved,
+    RecorderStarted, ReferenceListAdded, ResourceTypeAdded, ServicePrincipalSet, UpstreamSet,
+    ValueChange,
 };
 
 /// Changes the texts of an event, each by what it holds.
@@ -84,6 +85,9 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         Fact::CredentialAdded(added) => {
             let CredentialAdded { number: _, role: _, sha256: _, name, expires_at: _ } = added;
             name.iter_mut().for_each(|name| visit.text(name));
+        }
+        Fact::IdentitySet(IdentitySet { number: _, role: _, sha256: _, issuer }) => {
+            visit.text(issuer);
         }
         Fact::QuestionSaved(QuestionSaved { name })
         | Fact::QuestionRemoved(QuestionRemoved { name }) => visit.text(name),

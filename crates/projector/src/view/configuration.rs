@@ -1,6 +1,6 @@
 //! Reads what was configured: applications, credentials, resource types.
 
-use event::{Application, Credential, ResourceType, Timestamp};
+use event::{Application, Credential, ResourceType, Role, Seq, Timestamp};
 use sha2::{Digest, Sha256};
 use store::Direction;
 use store::key::{self, KeyRange};
@@ -61,8 +61,37 @@ impl View<'_> {
         let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
         let credential = self.credential_of(number)?;
-        // The row was found by its digest; compare again in constant time.
-        Ok(credential.filter(|credential| credential.sha256.ct_eq(&presented).into()))
+        // The row was found by its digest; compare again in constant time. Nobody can present an identity.
+        Ok(credential.filter(|credential| {
+            credential.identity.is_none() && credential.sha256.ct_eq(&presented).into()
+        }))
+    }
+
+    /// The credential of somebody whom an identity provider names, revoked or not.
+    pub fn credential_of_identity(
+        &self,
+        sha256: &[u8; 32],
+    ) -> Result<Option<CredentialRow>, ProjectorError> {
+        let Some(number) = self.rows.get(&key::identity(sha256))? else { return Ok(None) };
+        let number = Credential(row::decode_number("an identity", &number)?);
+        let credential = self.credential_of(number)?;
+        Ok(credential.filter(|one| one.identity.is_some() && one.sha256 == *sha256))
+    }
+
+    /// The role of a credential right after the event at `seq`; `None` if there is no such credential.
+    pub fn role_at(&self, number: Credential, seq: Seq) -> Result<Option<Role>, ProjectorError> {
+        let Some(credential) = self.credential_of(number)? else { return Ok(None) };
+        // Only the role of an identity changes.
+        if credential.identity.is_none() {
+            return Ok(Some(credential.role));
+        }
+        let given = self.rows.first(&key::identity_roles(number, seq), Direction::Forward)?;
+        let what = "the role of an identity";
+        let given = given.map(|(_, value)| match value[..] {
+            [code] => row::role_of(code, what),
+            _ => Err(ProjectorError::row(what)),
+        });
+        given.transpose()
     }
 
     /// A credential by its number, revoked or not.
@@ -106,4 +135,15 @@ impl View<'_> {
 /// The digest by which a token is stored. Tokens are 256 random bits, so one round of SHA-256 is enough.
 pub fn token_sha256(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// The digest by which somebody is found whom an identity provider names. What is digested begins with a
+/// text and a length of its own, so that no other pair, and no token as they are issued, has the same one.
+pub fn identity_sha256(issuer: &str, subject: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(b"provlog identity of OpenID Connect\0");
+    digest.update((issuer.len() as u64).to_be_bytes());
+    digest.update(issuer.as_bytes());
+    digest.update(subject.as_bytes());
+    digest.finalize().into()
 }

@@ -50,7 +50,7 @@ fn access(record: &Record<'_>, seq: Seq) -> Result<row::Access, Error> {
     let event = record.event(seq)?;
     let Fact::Access(access) = event.header.fact else { return Err(Error::Damaged("an access")) };
     let origin = event.header.origin.unwrap_or_default();
-    let credential = record.view.credential_of(origin.credential)?;
+    let role = record.view.role_at(origin.credential, seq)?;
     let application = event.header.application;
     let slug = record.view.application_of(application)?.map(|row| row.slug);
     // A question about all applications may name people of others, and its row count includes theirs.
@@ -69,7 +69,7 @@ fn access(record: &Record<'_>, seq: Seq) -> Result<row::Access, Error> {
         application: slug,
         all_applications: access.all_applications,
         actor_id: origin.credential.to_string(),
-        role: credential.map(|credential| credential.role.name().to_owned()),
+        role: role.map(|role| role.name().to_owned()),
         route: access.route,
         target: target.filter(|_| is_own),
         status: access.status,

@@ -14,6 +14,7 @@ use super::question::{Answered, Asked};
 use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::identity::{Said, name_of};
 use crate::person::identity;
 use crate::record::Record;
 
@@ -109,9 +110,12 @@ fn change(
         new_value,
         actor_id: actor.map(|number| number.to_string()),
         // A caller limited to one application is not shown the names of other tokens.
-        actor_name: credential
-            .filter(|row| record.scope.is_none_or(|scope| scope == row.application))
-            .and_then(|row| row.name),
+        actor_name: match credential {
+            Some(row) if record.scope.is_none_or(|scope| scope == row.application) => {
+                name_of(record, &row)?
+            }
+            _ => None,
+        },
         source_ip: origin.as_ref().and_then(|one| one.client).map(|client| client.to_string()),
         user_agent: origin.as_ref().map(|origin| origin.user_agent.clone()),
         request_id: origin.map(|origin| origin.request_id),
@@ -154,12 +158,14 @@ fn shown(record: &Record<'_>, value: Option<Object>) -> Option<Object> {
 /// The id and the name of what was changed.
 fn subject(record: &Record<'_>, event: &Event) -> Result<(Option<String>, Option<String>), Error> {
     let token = |number: Credential| -> Result<_, Error> {
-        let name = record.view.credential_of(number)?.and_then(|row| row.name);
+        let row = record.view.credential_of(number)?;
+        let name = row.map(|row| name_of(record, &row)).transpose()?.flatten();
         Ok((Some(number.to_string()), name))
     };
     match &event.header.fact {
         Fact::CredentialAdded(added) => token(added.number),
         Fact::CredentialRevoked(revoked) => token(revoked.number),
+        Fact::IdentitySet(set) => Ok((Some(set.number.to_string()), Said::of(event).called())),
         Fact::ResourceTypeAdded(added) => Ok((Some(added.name.clone()), None)),
         Fact::EvidenceAdded(added) => Ok((Some(added.operation.to_string()), None)),
         Fact::ReferenceListAdded(added) => Ok((Some(added.name.clone()), None)),
@@ -199,6 +205,7 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
             "name": added.name,
             "expiresAt": added.expires_at.map(|end| end.to_string()),
         }),
+        Fact::IdentitySet(set) => json!({"role": set.role.name(), "issuer": set.issuer}),
         Fact::ResourceTypeAdded(added) => json!({"number": added.number.0}),
         Fact::EvidenceAdded(_) => {
             let said: NewEvidence = note(event)

@@ -11,6 +11,7 @@ use super::operations::{filter, wanted};
 use super::question::{Answered, Asked, Found};
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::identity::name_of;
 use crate::log::{Buckets, Field, Filter, Kind, Log, Wanted};
 use crate::record::Record;
 use crate::standpoint::Standpoint;
@@ -248,8 +249,8 @@ impl Values {
         let caller = &asked.reading.caller;
         let mut tokens = BTreeMap::new();
         for one in record.view.credentials()? {
-            if let Some(name) = one.name
-                && caller.may_see(one.application)
+            if caller.may_see(one.application)
+                && let Some(name) = name_of(record, &one)?
             {
                 tokens.insert(one.number.to_string(), name);
             }

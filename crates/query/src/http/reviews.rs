@@ -309,7 +309,7 @@ fn review_row(
     let actor = header.origin.as_ref().map(|origin| origin.credential);
     let actor = actor.filter(|one| *one != Credential::NONE);
     let role = match actor {
-        Some(actor) => record.view.credential_of(actor)?.map(|row| row.role.name().to_owned()),
+        Some(actor) => record.view.role_at(actor, event.seq)?.map(|role| role.name().to_owned()),
         None => None,
     };
     let client = header.origin.as_ref().and_then(|origin| origin.client);

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use event::{Application, Credential, Number, Seq};
 
-use super::{CONFIGURATION, CONFIGURED, Key, KeyRange, PRIVILEGED, SAVED_QUESTION, TOKEN_USE};
+use super::{
+    CONFIGURATION, CONFIGURED, IDENTITY, IDENTITY_ROLE, Key, KeyRange, PRIVILEGED, SAVED_QUESTION,
+    TOKEN_USE,
+};
 
 /// A configuration change.
 pub fn configuration(seq: Seq) -> Vec<u8> {
@@ -34,6 +37,23 @@ pub fn token_uses() -> KeyRange {
 /// Whether a group is privileged from `seq` on.
 pub fn privileged(application: Application, group: Number, seq: Seq) -> Vec<u8> {
     Key::new(PRIVILEGED).app(application).u32(group.0).u64(!seq).0
+}
+
+/// The credential of somebody who signs in with an identity provider. A token's digest is never under a
+/// key of this kind.
+pub fn identity(sha256: &[u8; 32]) -> Vec<u8> {
+    Key::new(IDENTITY).bytes(sha256).0
+}
+
+/// The role that the event at `seq` gave to such a credential.
+pub fn identity_role(credential: Credential, seq: Seq) -> Vec<u8> {
+    Key::new(IDENTITY_ROLE).u32(credential.0).u64(!seq).0
+}
+
+/// The roles that were given to such a credential up to and including `until`, newest first.
+pub fn identity_roles(credential: Credential, until: Seq) -> KeyRange {
+    let all = KeyRange::prefix(Key::new(IDENTITY_ROLE).u32(credential.0).0);
+    KeyRange { from: identity_role(credential, until), to: all.to }
 }
 
 /// The marks of a group up to and including `until`, newest first.

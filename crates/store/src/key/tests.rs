@@ -82,6 +82,8 @@ fn every_kind_has_a_byte_of_its_own() {
         saved_question("x", 1),
         failing(APP, SOMEBODY),
         review(APP, 1),
+        identity(&[0; 32]),
+        identity_role(Credential(1), 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);

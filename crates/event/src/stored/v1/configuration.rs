@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::{GroupMarked, QuestionRemoved, QuestionSaved};
 use crate::clock::Timestamp;
 use crate::codec::CodecError;
-use crate::event::{ApplicationAdded, CredentialAdded, ProfileChanged};
+use crate::event::{ApplicationAdded, CredentialAdded, IdentitySet, ProfileChanged};
 use crate::id::{Application, Credential, Number};
 
 /// An application with the digest of its profile. One without has the older form.
@@ -73,6 +73,36 @@ impl NamedCredentialV1 {
             sha256: self.sha256,
             name: self.name,
             expires_at: self.expires_at_us.map(Timestamp),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct IdentitySetV1 {
+    number: u32,
+    role: u8,
+    sha256: [u8; 32],
+    issuer: String,
+}
+
+impl From<&IdentitySet> for IdentitySetV1 {
+    fn from(set: &IdentitySet) -> IdentitySetV1 {
+        IdentitySetV1 {
+            number: set.number.0,
+            role: set.role as u8,
+            sha256: set.sha256,
+            issuer: set.issuer.clone(),
+        }
+    }
+}
+
+impl IdentitySetV1 {
+    pub(super) fn read(self) -> Result<IdentitySet, CodecError> {
+        Ok(IdentitySet {
+            number: Credential(self.number),
+            role: super::role_from_stored(self.role)?,
+            sha256: self.sha256,
+            issuer: self.issuer,
         })
     }
 }
