@@ -71,6 +71,7 @@ impl InProcess {
         let (registry, profiles) = scim::Profiles::built_in();
         let server = Server::open(ServerConfig {
             pages: true,
+            sign_in: None,
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],

@@ -60,6 +60,8 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .route("/reports", get(reports::page))
         .route("/integrity", get(integrity::page))
         .route("/login", get(login::form).post(login::sign_in))
+        .route("/login/oidc", get(login::to_provider))
+        .route("/login/oidc/callback", get(login::from_provider))
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
     let of_pages = reviews::acts(group::acts(admin::routes(pages::routes(of_pages))));

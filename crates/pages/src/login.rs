@@ -5,12 +5,12 @@ use axum::extract::{Path, Query as Pairs};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
-use query::visit::{Refusal, Visitor};
+use query::visit::{Brought, FromProvider, Refusal, ToProvider, Visitor};
 use serde::Deserialize;
 
 use crate::address::encoded;
 use crate::error::rendered;
-use crate::view::{LoginPage, Shell};
+use crate::view::{Link, LoginPage, Shell};
 
 /// Where a browser goes after it signed in.
 #[derive(Deserialize)]
@@ -31,14 +31,24 @@ impl Next {
 }
 
 /// `GET /login`
-pub(crate) async fn form(Pairs(next): Pairs<Next>) -> Response {
-    login_page(&next, None, StatusCode::OK)
+pub(crate) async fn form(visitor: Visitor, Pairs(next): Pairs<Next>) -> Response {
+    login_page(&next, visitor.provider(), None, StatusCode::OK)
 }
 
-fn login_page(next: &Next, refused: Option<&str>, status: StatusCode) -> Response {
+fn login_page(
+    next: &Next,
+    provider: Option<&str>,
+    refused: Option<&str>,
+    status: StatusCode,
+) -> Response {
+    let provider = provider.map(|name| {
+        let next = encoded(next.page());
+        Link::to(format!("Sign in with {name}"), format!("/login/oidc?next={next}"))
+    });
     let page = LoginPage {
         shell: shell(),
         error: refused.map(str::to_owned),
+        provider,
         next: Some(next.page()).filter(|page| *page != "/").unwrap_or_default().to_owned(),
         action: "/login".to_owned(),
         ..LoginPage::default()
@@ -65,11 +75,13 @@ pub(crate) async fn sign_in(
     visitor: Visitor,
     Form(presented): Form<Presented>,
 ) -> Result<Response, Refusal> {
+    let provider = visitor.provider().map(str::to_owned);
     match visitor.sign_in(&presented.token).await {
         Ok(cookie) => Ok(to(presented.next.page(), &cookie)),
         Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
             let words = "This token is not known here, was revoked, or has expired.";
-            Ok(login_page(&presented.next, Some(words), StatusCode::UNAUTHORIZED))
+            let (next, provider) = (&presented.next, provider.as_deref());
+            Ok(login_page(next, provider, Some(words), StatusCode::UNAUTHORIZED))
         }
         Err(refusal) => Err(refusal),
     }
@@ -88,6 +100,39 @@ pub(crate) async fn sign_in_by_link(
     Path(link): Path<String>,
 ) -> Result<Response, Refusal> {
     Ok(to("/", &visitor.sign_in_by_link(&link).await?))
+}
+
+/// `GET /login/oidc`: sends the browser to the identity provider.
+pub(crate) async fn to_provider(
+    visitor: Visitor,
+    Pairs(next): Pairs<Next>,
+) -> Result<Response, Refusal> {
+    let ToProvider { address, cookie } = visitor.to_provider(next.page()).await?;
+    Ok(to(&address, &cookie))
+}
+
+/// What the identity provider lets the browser bring. It has no `Debug`: the code is a secret.
+#[derive(Deserialize)]
+pub(crate) struct FromThere {
+    #[serde(default)]
+    state: String,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+/// `GET /login/oidc/callback`
+pub(crate) async fn from_provider(
+    visitor: Visitor,
+    Pairs(FromThere { state, code, error, iss }): Pairs<FromThere>,
+) -> Result<Response, Refusal> {
+    let brought = Brought { state, code, error, issuer: iss };
+    let FromProvider { next, cookies: [session, ended] } = visitor.from_provider(brought).await?;
+    let mut response = to(Next { next }.page(), &session);
+    if let Ok(ended) = ended.parse() {
+        response.headers_mut().append(SET_COOKIE, ended);
+    }
+    Ok(response)
 }
 
 /// What a form with nothing but a button sends.

@@ -1,12 +1,15 @@
 //! Everything that can be set. A flag wins over its environment variable, that over the
 //! configuration file (crate::settings), that over the default.
 
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use oidc::RoleMap;
+use query::sign_in::Settings;
 
 use crate::logging;
 
@@ -92,6 +95,10 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_NO_PAGES")]
     pub no_pages: bool,
 
+    /// Signing in with an identity provider.
+    #[command(flatten)]
+    pub oidc: OidcConfig,
+
     /// Format of the log lines on stderr
     #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -125,6 +132,108 @@ impl ServeConfig {
             (None, Some(key)) => Err(alone(key, "--tls-key", "--tls-cert")),
             (None, None) => Ok(None),
         }
+    }
+}
+
+/// How people sign in with an identity provider. Without these settings they need a token.
+#[derive(Args, Clone, Debug)]
+pub struct OidcConfig {
+    /// Identity provider that people sign in with over OpenID Connect, such as https://id.example;
+    /// register PUBLIC-URL/login/oidc/callback there
+    #[arg(long, env = "PROVLOG_OIDC_ISSUER", value_name = "URL", value_parser = oidc::issuer)]
+    pub oidc_issuer: Option<String>,
+
+    /// Id of this server at the identity provider
+    #[arg(long, env = "PROVLOG_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+
+    /// File with the secret of this server at the identity provider
+    #[arg(long, env = "PROVLOG_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+
+    /// What to ask the identity provider for
+    #[arg(long, env = "PROVLOG_OIDC_SCOPES", default_value = "openid profile", value_parser = scopes)]
+    pub oidc_scopes: String,
+
+    /// Claim of the ID token that gives roles: a text, or a list of texts
+    #[arg(long, env = "PROVLOG_OIDC_ROLE_CLAIM", default_value = "roles", value_name = "NAME")]
+    pub oidc_role_claim: String,
+
+    /// Which value of the claim gives which role, such as
+    /// admins=admin,auditors=auditor,boat-auditors=app-auditor:boat; the first that fits counts
+    #[arg(long, env = "PROVLOG_OIDC_ROLE_MAP", value_name = "MAP", value_parser = role_map)]
+    pub oidc_role_map: Option<String>,
+}
+
+/// Longer secrets are refused.
+const SECRET_BYTES_MAX: u64 = 4_096;
+
+impl OidcConfig {
+    /// What signing in needs, if it is configured. Reads the secret.
+    ///
+    /// # Errors
+    /// When only some of it is configured, the secret cannot be read, or there are no pages to sign in at.
+    pub(crate) fn settings(&self, no_pages: bool) -> Result<Option<Settings>, String> {
+        let given = [
+            ("--oidc-issuer", self.oidc_issuer.is_some()),
+            ("--oidc-client-id", self.oidc_client_id.is_some()),
+            ("--oidc-client-secret-file", self.oidc_client_secret_file.is_some()),
+            ("--oidc-role-map", self.oidc_role_map.is_some()),
+        ];
+        let (Some(issuer), Some(client), Some(file), Some(map)) = (
+            self.oidc_issuer.clone(),
+            self.oidc_client_id.clone(),
+            &self.oidc_client_secret_file,
+            &self.oidc_role_map,
+        ) else {
+            let Some((one, _)) = given.iter().find(|(_, is_given)| *is_given) else {
+                return Ok(None);
+            };
+            let missing = given.iter().filter(|(_, is_given)| !is_given).map(|(name, _)| *name);
+            let missing = missing.collect::<Vec<_>>().join(", ");
+            return Err(format!("{one} is set, but signing in with it also needs {missing}"));
+        };
+        if no_pages {
+            return Err("--oidc-issuer is set, but --no-pages leaves no page to sign in at".into());
+        }
+        Ok(Some(Settings {
+            issuer,
+            client,
+            secret: secret(file)?,
+            scopes: self.oidc_scopes.clone(),
+            role_claim: self.oidc_role_claim.clone(),
+            role_map: map.parse()?,
+        }))
+    }
+}
+
+/// A secret from a file, without the line's end.
+fn secret(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let read = std::fs::File::open(path).and_then(|file| {
+        let mut text = String::new();
+        file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text)?;
+        Ok(text)
+    });
+    let text = read.map_err(|error| format!("--oidc-client-secret-file {name}: {error}"))?;
+    match text.trim() {
+        "" => Err(format!("--oidc-client-secret-file {name} is empty")),
+        _ if text.len() as u64 > SECRET_BYTES_MAX => {
+            Err(format!("--oidc-client-secret-file {name} is longer than {SECRET_BYTES_MAX} bytes"))
+        }
+        secret => Ok(secret.to_owned()),
+    }
+}
+
+/// The map of roles: the text stays as it is when it can be understood.
+fn role_map(text: &str) -> Result<String, String> {
+    text.parse::<RoleMap>().map(|_| text.to_owned())
+}
+
+fn scopes(text: &str) -> Result<String, String> {
+    match text.split(' ').any(|scope| scope == "openid") {
+        true => Ok(text.to_owned()),
+        false => Err("it must hold openid".to_owned()),
     }
 }
 
@@ -188,6 +297,41 @@ fn public_url(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signing_in_is_configured_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let whole = OidcConfig {
+            oidc_issuer: Some("https://id.example".into()),
+            oidc_client_id: Some("provlog".into()),
+            oidc_client_secret_file: Some(file.clone()),
+            oidc_scopes: "openid".into(),
+            oidc_role_claim: "roles".into(),
+            oidc_role_map: Some("a=admin".into()),
+        };
+        let settings = whole.settings(false).unwrap().unwrap();
+        assert_eq!((settings.secret.as_str(), settings.client.as_str()), ("s3cret", "provlog"));
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        assert!(whole.settings(true).unwrap_err().contains("--no-pages"));
+
+        let half = OidcConfig { oidc_client_id: None, oidc_role_map: None, ..whole.clone() };
+        let words = half.settings(false).unwrap_err();
+        assert_eq!(
+            words,
+            "--oidc-issuer is set, but signing in with it also needs --oidc-client-id, --oidc-role-map"
+        );
+        let none = OidcConfig { oidc_issuer: None, oidc_client_secret_file: None, ..half };
+        assert!(none.settings(true).unwrap().is_none());
+
+        std::fs::write(&file, " \n").unwrap();
+        assert!(whole.settings(false).unwrap_err().contains("is empty"));
+        std::fs::write(&file, "x".repeat(5_000)).unwrap();
+        assert!(whole.settings(false).unwrap_err().contains("is longer than"));
+        std::fs::remove_file(&file).unwrap();
+        assert!(whole.settings(false).unwrap_err().contains("No such file"));
+    }
 
     #[test]
     fn public_urls_have_a_scheme_and_a_host_and_lose_their_last_slash() {

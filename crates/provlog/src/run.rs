@@ -2,6 +2,7 @@
 
 mod bridge;
 mod registry;
+mod sign_in;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -121,6 +122,8 @@ pub struct ServerConfig {
     pub upstream_secrets: Option<PathBuf>,
     /// Whether browsers get pages.
     pub pages: bool,
+    /// How people sign in with an identity provider, if they may.
+    pub sign_in: Option<query::sign_in::Settings>,
     /// The times after a write of unknown outcome at which its resource is read back from the upstream,
     /// ascending.
     pub read_back_after: Vec<Duration>,
@@ -241,6 +244,7 @@ impl Server {
             metrics: render_metrics(committer.clone(), budget.clone()),
             budget: budget.clone(),
             cursor_key,
+            sign_in: config.sign_in.map(sign_in::sign_in),
             version: env!("CARGO_PKG_VERSION"),
             profiles,
             look: check_drift(Arc::clone(&ingest), committer.clone()),
@@ -370,6 +374,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         files.map(|(certificate, key)| Tls::read(certificate, key).map(Arc::new)).transpose()
     });
     let tls = tls.map_err(RunError::Config)?;
+    let sign_in = config.oidc.settings(config.no_pages).map_err(RunError::Config)?;
     // Before the log is opened, so that a port in use leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
@@ -380,7 +385,9 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // By default a burst starts hundreds of threads, each of which keeps some MiB for a while.
-        .max_blocking_threads(budget::threads_max(processors) + ingest::LOOKUPS_MAX)
+        .max_blocking_threads(
+            budget::threads_max(processors) + ingest::LOOKUPS_MAX + query::sign_in::WAITING_MAX,
+        )
         .build()
         .map_err(|error| RunError::System { attempt: "start", cause: error.to_string() })?;
     runtime.block_on(async {
@@ -398,6 +405,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
             pages: !config.no_pages,
+            sign_in,
             read_back_after: config.read_back_after(),
         })
         .await?;

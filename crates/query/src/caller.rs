@@ -96,7 +96,8 @@ impl Sender {
     }
 }
 
-fn origin_of(parts: &Parts) -> Origin {
+/// Where a request comes from, without its credential.
+pub(crate) fn origin_of(parts: &Parts) -> Origin {
     let request_id = parts.extensions.get::<RequestId>();
     let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
     incoming::origin(parts, request_id)

@@ -60,6 +60,10 @@ pub enum Error {
     #[error("{0}")]
     NoUpstream(String),
     #[error("{0}")]
+    SignIn(String),
+    #[error("{0}")]
+    Provider(String),
+    #[error("{0}")]
     Import(String),
     #[error("{detail}")]
     Records { detail: String, candidates: Vec<String> },
@@ -200,6 +204,12 @@ impl Error {
             Error::NoUpstream(_) => {
                 ("no-upstream", "The application has no upstream", StatusCode::CONFLICT)
             }
+            Error::SignIn(_) => ("sign-in", "Not signed in", StatusCode::FORBIDDEN),
+            Error::Provider(_) => (
+                "identity-provider",
+                "The identity provider did not answer as it should",
+                StatusCode::BAD_GATEWAY,
+            ),
             Error::Option(_) => ("invalid-option", "Invalid query option", StatusCode::BAD_REQUEST),
             Error::Filter(_) => ("invalid-filter", "Invalid filter", StatusCode::BAD_REQUEST),
             Error::TooWide { .. } => ("too-wide", "Filter too wide", StatusCode::BAD_REQUEST),

@@ -46,6 +46,7 @@ mod reference;
 mod report;
 pub mod session;
 mod shown;
+pub mod sign_in;
 mod standpoint;
 mod token;
 mod type_names;
@@ -65,6 +66,7 @@ use scim::{CursorKey, Profiles};
 use store::SecretFolder;
 
 use crate::session::Sessions;
+use crate::sign_in::SignIn;
 
 pub use entra_log::said::REDACTED;
 pub use http::{Answered, MATRIX_GROUPS_MAX, framed, router};
@@ -154,6 +156,8 @@ pub struct Query {
     pub cursor_key: CursorKey,
     /// Who is signed in with a browser.
     pub sessions: Sessions,
+    /// How people sign in with an identity provider, if they may.
+    pub sign_in: Option<SignIn>,
     /// Version of the program.
     pub version: &'static str,
     /// Carries out baselines and drift checks.

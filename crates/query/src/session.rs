@@ -225,37 +225,59 @@ impl Sessions {
 
     /// The session that a request brings. A browser that sends two gets none: one of them was planted.
     pub(crate) fn brought(&self, headers: &HeaderMap) -> Option<String> {
-        let name = self.cookie_name();
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = cookies.flat_map(|value| value.split(';'));
-        let mut found = pairs.filter_map(|pair| {
-            let (one, value) = pair.trim().split_once('=')?;
-            (one == name).then_some(value)
-        });
-        let secret = found.next().filter(|secret| secret.len() == 64)?;
-        found.next().is_none().then(|| secret.to_owned())
+        only_cookie(headers, self.cookie_name()).filter(|secret| secret.len() == 64)
+    }
+
+    /// The sign-in under way that a request brings, as a session is brought.
+    pub(crate) fn sign_in_brought(&self, headers: &HeaderMap) -> Option<String> {
+        only_cookie(headers, self.sign_in_cookie_name())
+    }
+
+    fn sign_in_cookie_name(&self) -> &'static str {
+        if self.is_secure { "__Host-provlog_sign_in" } else { "provlog_sign_in" }
+    }
+
+    /// The value of `Set-Cookie` that binds a sign-in with an identity provider to a browser.
+    pub(crate) fn sign_in_cookie(&self, value: &str) -> String {
+        set_cookie(self.sign_in_cookie_name(), value, oidc::ATTEMPT_MAX_S, self.is_secure)
+    }
+
+    /// The value of `Set-Cookie` that makes a browser forget that.
+    pub(crate) fn no_sign_in_cookie(&self) -> String {
+        set_cookie(self.sign_in_cookie_name(), "", 0, self.is_secure)
     }
 
     /// The value of `Set-Cookie` that begins a session.
     pub fn cookie(&self, secret: &Secret) -> String {
-        self.set_cookie(secret.as_str(), SESSION_MAX_S)
+        set_cookie(self.cookie_name(), secret.as_str(), SESSION_MAX_S, self.is_secure)
     }
 
     /// The value of `Set-Cookie` that makes a browser forget its session.
     pub fn no_cookie(&self) -> String {
-        self.set_cookie("", 0)
-    }
-
-    fn set_cookie(&self, value: &str, seconds: i64) -> String {
-        let name = self.cookie_name();
-        let secure = if self.is_secure { "; Secure" } else { "" };
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+        set_cookie(self.cookie_name(), "", 0, self.is_secure)
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
         // A panic under this lock leaves no half-made state.
         change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The value of a cookie that a request brings once.
+fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|value| value.split(';'));
+    let mut found = pairs.filter_map(|pair| {
+        let (one, value) = pair.trim().split_once('=')?;
+        (one == name).then_some(value)
+    });
+    let value = found.next()?;
+    found.next().is_none().then(|| value.to_owned())
+}
+
+fn set_cookie(name: &str, value: &str, seconds: i64, is_secure: bool) -> String {
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 
 fn key_of(secret: &str) -> Key {

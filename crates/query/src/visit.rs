@@ -23,17 +23,24 @@ use tower::ServiceExt;
 
 use crate::Query;
 use crate::answer::{Seen, Told};
-use crate::caller::{FromForm, Sender};
+use crate::caller::{FromForm, Sender, origin_of};
 use crate::error::Error;
 pub use crate::error::Problem;
 use crate::frame::RequestId;
 use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
 use crate::identity::name_of;
 use crate::params::{LIMIT_MAX, Params};
+pub use crate::sign_in::Brought;
+use crate::sign_in::{Proven, SignIn};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What a sign-in is recorded as. The address of a one-time link holds its secret.
 const LOGIN: &str = "/login";
+
+const NO_PROVIDER: &str =
+    "people do not sign in with an identity provider here: sign in with a token at /login";
+const REVOKED: &str = "the identity provider knows you, but your access to this server was revoked: ask one \
+                       of its admins; it cannot be given back to the same account at the provider";
 
 /// The fields of an upload and what separates them may have so many bytes beside the file.
 const FIELDS_BYTES_MAX: usize = 16 << 10;
@@ -126,6 +133,22 @@ impl SignedIn {
     pub fn is_admin(&self) -> bool {
         self.role == event::Role::Admin.name()
     }
+}
+
+/// Where a browser goes to sign in.
+pub struct ToProvider {
+    /// The address.
+    pub address: String,
+    /// The cookie that it must bring back.
+    pub cookie: String,
+}
+
+/// Somebody who signed in with the identity provider.
+pub struct FromProvider {
+    /// The page to go on to, as it was given when the sign-in began.
+    pub next: String,
+    /// The cookies to set.
+    pub cookies: [String; 2],
 }
 
 /// The request of somebody with a browser; not identified yet.
@@ -235,10 +258,56 @@ impl Visitor {
         self.begin(sender).await
     }
 
+    /// Begins to sign in with the identity provider. `next` is the page to go on to.
+    ///
+    /// # Errors
+    /// [`Refusal`], when there is none, or it does not answer as it should.
+    pub async fn to_provider(self, next: &str) -> Result<ToProvider, Refusal> {
+        let query = &self.ask.query;
+        let sign_in = query.sign_in.as_ref().ok_or(Error::NotFound(NO_PROVIDER))?;
+        let begun = sign_in.begin(&query.public_url, next, query.committer.now()).await;
+        let (address, cookie) = begun?;
+        Ok(ToProvider { address, cookie: query.sessions.sign_in_cookie(&cookie) })
+    }
+
+    /// Begins a session for somebody who comes back from the identity provider.
+    ///
+    /// # Errors
+    /// [`Refusal`], when what they bring does not prove who they are, gives no role, or they were revoked.
+    pub async fn from_provider(self, brought: Brought) -> Result<FromProvider, Refusal> {
+        let query = Arc::clone(&self.ask.query);
+        let sign_in = query.sign_in.as_ref().ok_or(Error::NotFound(NO_PROVIDER))?;
+        let cookie = query.sessions.sign_in_brought(&self.parts.headers);
+        let now = query.committer.now();
+        let person = sign_in.finish(&query.public_url, cookie.as_deref(), brought, now).await?;
+        let proven = query.credential_of(&person, origin_of(&self.parts)).await?;
+        let (Proven::Valid(number) | Proven::Revoked(number)) = proven;
+        // No page of ours sent the browser here: the state and its cookie prove that it began here.
+        let sender = Sender::proven(&self.parts, number);
+        let session = self.begin_proven(sender).await;
+        let session = session.map_err(|refusal| match refusal.0 {
+            Error::Unauthenticated => Error::SignIn(REVOKED.to_owned()),
+            error => error,
+        })?;
+        let cookies = [session, query.sessions.no_sign_in_cookie()];
+        Ok(FromProvider { next: person.next, cookies })
+    }
+
+    /// The identity provider to sign in with, as people read it.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.ask.query.sign_in.as_ref().map(SignIn::provider_name)
+    }
+
     async fn begin(self, sender: Sender) -> Result<String, Refusal> {
         if !self.is_own() {
             return Err(Refusal::foreign_form());
         }
+        self.begin_proven(sender).await
+    }
+
+    /// Begins a session. Whether the browser wants it was checked before.
+    async fn begin_proven(self, sender: Sender) -> Result<String, Refusal> {
         let mut ask = self.ask;
         ask.sender = sender;
         ask.uri = Uri::from_static(LOGIN);

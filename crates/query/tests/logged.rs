@@ -66,6 +66,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         metrics: Arc::new(String::new),
         budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
+        sign_in: None,
         version: "1.2.3",
         look: Arc::new(|_| {
             Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })

@@ -34,6 +34,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         metrics: Arc::new(String::new),
         budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
+        sign_in: None,
         version: "1.2.3",
         look: Arc::new(|_| {
             Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })

@@ -155,6 +155,7 @@ async fn serve(
     let (registry, profiles) = scim::Profiles::built_in();
     let server = Server::open(ServerConfig {
         pages: true,
+        sign_in: None,
         data: arguments.data.clone(),
         public_url: url.clone(),
         trusted_proxies: vec![],

@@ -265,6 +265,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let (registry, profiles) = scim::Profiles::built_in();
             let config = ServerConfig {
                 pages: false,
+                sign_in: None,
                 data: self.folder.to_owned(),
                 public_url: "http://127.0.0.1:8080".to_owned(), // the answers come from another server later
                 trusted_proxies: vec![],

@@ -89,6 +89,7 @@ impl Server {
             metrics: Arc::new(|| "provlog_up 1\n".into()),
             budget: budget.clone(),
             cursor_key: scim::CursorKey::new([7; 32]),
+            sign_in: None,
             version: "1.2.3",
             look: Arc::new(|_| {
                 Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })
