@@ -16,7 +16,12 @@ pub(crate) fn page(problem: &Problem) -> Response {
             Link::text(format!("One of those meant may be {id}: put it in the name's place."))
         })
         .collect();
-    hints.extend(hints_for(problem.status));
+    hints.extend(match problem.slug {
+        "sign-in" | "identity-provider" => {
+            vec![Link::to("Sign in again, or with a token", "/login")]
+        }
+        _ => hints_for(problem.status),
+    });
     let page = ErrorPage {
         shell: Shell { title: problem.title.to_owned(), ..Shell::default() },
         status: problem.status.as_u16(),

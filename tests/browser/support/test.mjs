@@ -126,7 +126,7 @@ export const test = base.extend({
 });
 
 // The same on another server, which a worker of its own starts.
-const on = (start) =>
+export const on = (start) =>
   test.extend({
     server: [
       async ({}, use) => {
