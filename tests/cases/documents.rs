@@ -89,6 +89,7 @@ impl Shell {
         std::fs::write(demo.join("entra/jostle.ndjson"), lines.collect::<String>()).unwrap();
         let people = "userName,terminatedAt\nmira.lund@fjord.example,2026-01-31T17:00:00Z\n";
         std::fs::write(shell.file("hr.csv"), people).unwrap();
+        std::fs::write(shell.file("oidc.secret"), "the provider's secret for us\n").unwrap();
         shell
     }
 
