@@ -47,6 +47,7 @@ mod cases {
     mod conformance;
     mod coverage;
     mod crash;
+    mod cycles;
     mod damage;
     mod dialects;
     mod disk;

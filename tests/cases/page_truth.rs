@@ -1,20 +1,16 @@
 //! Pages tell nothing of the whole that is true of a part only, and nothing of an instant that is true of another.
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use serde_json::{Value, json};
 
+use super::imports::{IN_SCOPE, Imports, entry};
 use super::matrix::Boat;
+use crate::harness::in_process::InProcess;
 
 impl Boat {
-    /// The page at a path, which is there.
     async fn page(&self, path: &str) -> String {
-        let request = Request::get(path).header("accept", "text/html");
-        let token = format!("Bearer {}", self.server.admin_token);
-        let request = request.header("authorization", token).body(Body::empty()).unwrap();
-        let page = self.server.request(request).await;
-        assert_eq!(page.status(), 200, "{path}: {}", page.body());
-        page.into_body()
+        page_of(&self.server, path).await
     }
 
     async fn rename(&self, user: &str, title: &str) {
@@ -24,6 +20,20 @@ impl Boat {
         let answer = self.server.send("PATCH", &path, &self.token, &body).await;
         assert!(answer.status < 300, "{answer:?}");
     }
+}
+
+/// What a browser gets at a path.
+async fn open(server: &InProcess, path: &str) -> Response<String> {
+    let request = Request::get(path).header("accept", "text/html");
+    let token = format!("Bearer {}", server.admin_token);
+    server.request(request.header("authorization", token).body(Body::empty()).unwrap()).await
+}
+
+/// The page at a path, which is there.
+async fn page_of(server: &InProcess, path: &str) -> String {
+    let page = open(server, path).await;
+    assert_eq!(page.status(), 200, "{path}: {}", page.body());
+    page.into_body()
 }
 
 fn check(page: &str, there: &[&str], missing: &[&str]) {
@@ -66,10 +76,7 @@ async fn whoever_has_too_many_groups_chooses_some_of_them() {
     };
     let (one, other) = (value(&page, "Group 7"), value(&page, "Group 50"));
     let ticked = format!("/apps/boat/matrix?nested=true&group={one}&group={other}");
-    let request = Request::get(ticked).header("accept", "text/html");
-    let token = format!("Bearer {}", boat.server.admin_token);
-    let request = request.header("authorization", token).body(Body::empty()).unwrap();
-    let led = boat.server.request(request).await;
+    let led = open(&boat.server, &ticked).await;
     assert_eq!(led.status(), 303);
     let page = boat.page(led.headers()["location"].to_str().unwrap()).await;
     assert_eq!(page.matches("<th scope=\"col\" class=\"group\">").count(), 2, "{page}");
@@ -137,6 +144,23 @@ async fn a_page_of_a_user_does_not_take_what_it_leaves_out_for_nothing() {
     check(&page, &["Change before:", "No change after", "What happened lately"], &[]);
     let first = boat.page(&format!("{path}?at=2020-01-01")).await;
     check(&first, &["No change before", "What happened after"], &["Change after:"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_from_imported_logs_alone_says_so() {
+    let imports = Imports::new().await;
+    let entries = [entry(1, &imports.now(), "mira", ("create", "success"), IN_SCOPE)];
+    imports.import(&entries).await;
+    let told = "This rests on imported logs alone";
+    for path in ["users", "users/userName:mira", "groups"] {
+        let path = format!("/apps/paperboat/{path}");
+        check(&page_of(&imports.server, &path).await, &[told], &["Made by event"]);
+    }
+    imports.create("ole").await;
+    let path = "/apps/paperboat/users";
+    check(&page_of(&imports.server, path).await, &["ole"], &[told]);
+    let path = "/apps/paperboat/users/userName:ole";
+    check(&page_of(&imports.server, path).await, &["Made by event"], &[told]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

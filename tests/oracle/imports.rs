@@ -71,6 +71,48 @@ pub fn list(known: &Known<'_>, parameters: &Parameters) -> Expected {
     Expected::rows(runs.iter().map(row).collect())
 }
 
+/// `GET /apps/{app}/cycles`
+pub fn cycles(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let application = known.application(parameters.app.unwrap_or("raft"));
+    let mut cycles: BTreeMap<String, Vec<&Event>> = BTreeMap::new();
+    for event in entries(known, application) {
+        if let Some(cycle) = said(event)["cycleId"].as_str() {
+            cycles.entry(cycle.to_owned()).or_default().push(event);
+        }
+    }
+    let mut cycles: Vec<(String, Vec<&Event>)> = cycles.into_iter().collect();
+    cycles.retain(|(_, events)| {
+        let start = occurred(events[0]);
+        parameters.from.is_none_or(|from| from <= start)
+            && parameters.to.is_none_or(|to| start < to)
+    });
+    cycles.sort_by_key(|(_, events)| std::cmp::Reverse((occurred(events[0]), events[0].seq)));
+    let rows = cycles.iter().map(|(id, events)| {
+        let (first, last) = (events[0], events[events.len() - 1]);
+        let ended = |status: &str| {
+            let is_so = |event: &&&Event| row(known, event)["status"] == status;
+            events.iter().filter(is_so).count()
+        };
+        json!({
+            "cycleId": id,
+            "startedAt": occurred(first).to_string(),
+            "startedSeq": first.seq,
+            "lastAt": occurred(last).to_string(),
+            "seconds": (occurred(last).0 - occurred(first).0) / SECOND,
+            "entries": events.len(),
+            "success": ended("success"),
+            "warning": ended("warning"),
+            "failure": ended("failure"),
+            "skipped": ended("skipped"),
+        })
+    });
+    let holes = match entries(known, application).is_empty() {
+        true => vec![gap(None, None, NOT_IMPORTED)],
+        false => holes_between(known, application, parameters),
+    };
+    Expected::rows(rows.collect()).with_gaps(holes)
+}
+
 /// The entries of an application by the source's time, then in the order of import.
 pub fn entries<'a>(known: &Known<'a>, application: Application) -> Vec<&'a Event> {
     let all = known.events_of(application);

@@ -55,6 +55,7 @@ pub enum Kind {
     Job,
     Overview,
     Imports,
+    Cycles,
 }
 
 /// Which time parameters a question has.
@@ -81,7 +82,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 43] = [
+pub const SHAPES: [Shape; 44] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -127,6 +128,7 @@ pub const SHAPES: [Shape; 43] = [
     shape(Kind::Job, true, When::At, false),
     shape(Kind::Overview, true, When::At, true),
     shape(Kind::Imports, true, When::Never, true),
+    shape(Kind::Cycles, true, When::Stretch, true),
 ];
 
 /// Questions without a shape, each with the reason.
@@ -363,6 +365,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Job => format!("/jobs/{}", parameters.job),
         Kind::Overview => "/overview".to_owned(),
         Kind::Imports => format!("/apps/{}/imports", parameters.app.unwrap_or("boat")),
+        Kind::Cycles => format!("/apps/{}/cycles", parameters.app.unwrap_or("raft")),
     };
     let mut pairs = vec![];
     let mut add = |name: &str, value: Option<String>| {
@@ -450,6 +453,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::Evidence
         | Kind::Review
         | Kind::Imports
+        | Kind::Cycles
         | Kind::Job => {}
     }
     match pairs.is_empty() {
@@ -510,6 +514,7 @@ pub fn expected(
         Kind::Job => jobs::job(known, parameters),
         Kind::Overview => overview::overview(known, parameters),
         Kind::Imports => imports::list(known, parameters),
+        Kind::Cycles => imports::cycles(known, parameters),
     };
     if expected.status != 200 {
         return Some(expected);

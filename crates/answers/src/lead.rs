@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    OneApp, OneGroup, OneOperation, OneSaved, OneUser, Question, TimelineOfGroup, TimelineOfUser,
-    question_at,
+    OneApp, OneGroup, OneOperation, OneSaved, OneUser, Operations, Question, TimelineOfGroup,
+    TimelineOfUser, question_at,
 };
 
 /// What an address in the API begins with. A page has the same address without it.
@@ -92,6 +92,11 @@ impl Lead {
     /// Leads to an application, if there is one.
     pub(crate) fn application(name: Option<&String>) -> Option<Lead> {
         name.cloned().map(Lead::Application)
+    }
+
+    /// Leads to the entries of a cycle.
+    pub(crate) fn cycle(id: &str) -> Option<Lead> {
+        Some(Lead::Question(format!("{}?cycleId={}", Operations::PATH, encoded(id))))
     }
 
     /// Leads to a question, if its address is one.
@@ -224,6 +229,8 @@ mod tests {
         let address = "/api/v1/reports/leavers?from=2026-01-01";
         let lead = Lead::question(address).unwrap();
         assert_eq!(lead.address(None).as_deref(), Some("/reports/leavers?from=2026-01-01"));
+        let cycle = Lead::cycle("a&b").unwrap();
+        assert_eq!(cycle.address(None).as_deref(), Some("/operations?cycleId=a%26b"));
         assert_eq!(Lead::question("/v1.0/auditLogs/provisioning"), None);
         assert_eq!(Lead::question("//evil.example/api/v1/apps"), None);
     }

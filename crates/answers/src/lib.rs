@@ -104,6 +104,7 @@ questions! {
     configuration_log: Integrity ConfigurationLog "Configuration log";
     coverage: Integrity Unwatched "Coverage";
     job: Applications Job "Provisioning";
+    cycles: Applications Cycles "Cycles";
     imports: Applications Imports "Imports";
     evidence: Operations EvidenceOf "Evidence";
     reviews: Groups Reviews "Reviews", Groups OneReview "Review";
@@ -122,6 +123,7 @@ pub mod row {
     pub use crate::blame::{Blamed, Existence, ExistingGroup, ExistingUser};
     pub use crate::configuration_log::ConfigurationChange;
     pub use crate::coverage::Stretch;
+    pub use crate::cycles::Cycle;
     pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
     pub use crate::evidence::{Evidence, OfOperation};
     pub use crate::facets::FacetValue;

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(labels(Why::PATH), of_user);
         assert_eq!(
             labels(EveryGroup::PATH),
-            ["Configuration", "Users", "Groups", "Access matrix", "Imports"]
+            ["Configuration", "Users", "Groups", "Access matrix", "Cycles", "Imports"]
         );
         assert!(described::<Operations>().unwrap().related().is_empty());
     }

@@ -2,11 +2,11 @@
 
 use answers::row::{Failed, Operation, OperationBucket, Provisioning};
 use answers::{
-    Answer, Drifted, Failing, Job, Look, Moment, OneApp, OperationFacets, OperationHistogram,
-    Question, Unwatched, described,
+    Answer, Cycles, Drifted, Failing, Job, Look, Moment, OneApp, OperationFacets,
+    OperationHistogram, Question, Unwatched, described,
 };
 use askama::Template;
-use query::visit::Refusal;
+use query::visit::{Refusal, Visit};
 
 use crate::address::{encoded, with_query};
 use crate::around::Around;
@@ -37,6 +37,10 @@ struct Panels {
     failing: TableView,
     more_failing: Option<String>,
     errors: TableView,
+    /// The last cycles of the provider's log; nothing where it names none.
+    cycles: Option<TableView>,
+    /// Where all cycles are, if the table has only the last.
+    more_cycles: Option<String>,
     /// Where all errors are, if the table has some of them.
     more_errors: Option<String>,
     watched: Figure,
@@ -99,7 +103,11 @@ impl Page for OneApp {
             .transpose()?;
         let errors = errors(app, facets.content.rows());
         let not_imported = not_imported(&watched);
+        let cycles = visit.ask::<Cycles>(&[("app", app), ("limit", "6")])?;
+        let more_cycles = cycles.envelope.next.is_some();
         let panels = Panels {
+            more_cycles: more_cycles.then(|| format!("/apps/{}/cycles", encoded(app))),
+            cycles: cycles_of(visit, app, &cycles, &around)?,
             first_request,
             age: job.and_then(age),
             provisioning,
@@ -243,6 +251,24 @@ fn failing(answer: &Answer<Failing>, around: &Around<'_>) -> TableView {
 fn user_page(app: &str, id: &str) -> String {
     let name = if id.contains(':') { format!("id:{id}") } else { id.to_owned() };
     format!("/apps/{}/users/{}", encoded(app), encoded(&name))
+}
+
+/// The last cycles, as the question has them but for the number of the event.
+fn cycles_of(
+    visit: &Visit<'_>,
+    app: &str,
+    answer: &Answer<Cycles>,
+    around: &Around<'_>,
+) -> Result<Option<TableView>, Refusal> {
+    let rows = answer.content.rows();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut columns = visit.read::<Cycles>(&[("app", app)])?.columns();
+    columns.retain(|column| column.heading.text != "First event");
+    let table = rows_of("Cycles by the provider's log", &columns, rows, around);
+    let row_count = Some(answer.envelope.row_count);
+    Ok(Some(TableView { row_count, is_named_above: false, ..table }))
 }
 
 /// The most frequent errors: statuses of answers, and codes of imported logs.

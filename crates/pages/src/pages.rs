@@ -31,7 +31,7 @@ pages! {
     Overview, Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
     BlameOfGroup, EveryGroup, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
-    OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Imports, EvidenceOf, Reviews,
+    OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Cycles, Imports, EvidenceOf, Reviews,
     OneReview, OneSaved;
     AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
 }

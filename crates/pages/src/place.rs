@@ -126,6 +126,7 @@ fn tab_label(rest: &str) -> &str {
         "matrix" => "Access matrix",
         "sizes" => "Size",
         "privileged-groups" => "Privileged groups",
+        "cycles" => "Cycles",
         "imports" => "Imports",
         other => other,
     }

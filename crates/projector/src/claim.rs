@@ -354,6 +354,31 @@ impl View<'_> {
         if damaged { Err(damaged_claim()) } else { Ok(found) }
     }
 
+    /// The codes of a kind, by code, each with its oldest claim. Claims between the first and the last of a
+    /// code are not read.
+    pub fn claim_code_starts(
+        &self,
+        application: Application,
+        kind: CodeKind,
+    ) -> Result<Vec<(String, Moment)>, ProjectorError> {
+        let mut left = key::all_claims_by_code(application, kind);
+        let mut found = vec![];
+        while let Some((newest, _)) = self.rows().first(&left, Direction::Forward)? {
+            let code = key::claim_code(&newest).ok_or_else(damaged_claim)?;
+            let always = (Moment::start_of(Timestamp(i64::MIN)), Moment::END);
+            let range = key::claims_by_code(application, kind, code, always.0, always.1);
+            let mut oldest = None;
+            // Newer claims may have been imported before older ones, so one that is not known yet is passed.
+            self.rows().scan(&range, Direction::Backward, &mut |key, _| {
+                oldest = key::claim_moment(key).filter(|moment| self.knows(moment.seq));
+                if oldest.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            found.extend(oldest.map(|oldest| (code.to_owned(), oldest)));
+            left.from = range.to;
+        }
+        Ok(found)
+    }
+
     /// The claim at a moment.
     pub fn claim(
         &self,

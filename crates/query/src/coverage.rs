@@ -19,7 +19,7 @@ const UNVERIFIED: &str = "the answer to a forwarded request does not show what i
 const REFUTED: &str = "a later look refuted what a forwarded request was answered";
 /// What answers about an application lack if it is known only from imports.
 pub(crate) const NO_MEMBERSHIPS: &str = "memberships are not observable: the imported log has none";
-const NOT_IMPORTED: &str = "no imported log";
+pub(crate) const NOT_IMPORTED: &str = "no imported log";
 /// A longer time between two imports counts as a gap. A provider's log can be silent for hours when
 /// nothing changes, but not for a day.
 const IMPORT_HOLE_MICROS: i64 = 24 * 3_600 * 1_000_000;

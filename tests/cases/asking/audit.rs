@@ -250,7 +250,13 @@ fn every_question_is_a_command_with_a_table_json_and_csv_of_the_same_members() {
                 assert!(one.members.contains(&member.as_str()), "{words:?}: `{member}` in {row}");
             }
         }
-        let csv = asked.text(&[&words[..], &["--csv"]].concat());
+        let output = asked.server.command(&[&words[..], &["--csv"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        // A file cannot say that it is not complete, so the terminal does.
+        let is_told = output.stderr.starts_with(b"Not everything was watched.\n");
+        let is_partial = answer["coverage"]["state"] == "partial";
+        assert_eq!((is_told, output.stderr.is_empty()), (is_partial, !is_partial), "{output:?}");
+        let csv = String::from_utf8(output.stdout).unwrap();
         let columns = one.file_columns(answer.as_object().unwrap());
         let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
         assert_eq!(csv.lines().next().unwrap().split(',').collect::<Vec<_>>(), headings);

@@ -10,6 +10,7 @@ mod body;
 mod configuration_log;
 mod counts;
 mod coverage;
+mod cycles;
 mod exports;
 mod graph;
 mod groups;
@@ -120,6 +121,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::ConfigurationLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
+    let router = serve::<answers::Cycles>(router);
     let router = serve::<answers::Imports>(router);
     let router = serve::<answers::EvidenceOf>(router);
     let router = serve::<answers::Reviews>(router);

@@ -129,7 +129,8 @@ pub struct ByStatus {
 }
 
 impl ByStatus {
-    fn of(&mut self, status: Status) -> &mut u64 {
+    /// The number of those that ended so.
+    pub(crate) fn of(&mut self, status: Status) -> &mut u64 {
         match status {
             Status::Success => &mut self.success,
             Status::Warning => &mut self.warning,
