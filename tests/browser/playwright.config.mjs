@@ -6,7 +6,7 @@ import { executablePath } from './support/chromium.mjs';
 const desk = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };
 // Only files of the night.
-const night = ['**/every_page.spec.mjs', '**/large_group.spec.mjs', '**/newcomer.spec.mjs'];
+const night = ['**/every_page.spec.mjs', '**/newcomer.spec.mjs'];
 
 export default defineConfig({
   testDir: 'cases',

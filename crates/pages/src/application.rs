@@ -211,7 +211,7 @@ fn activity(app: &str, axis: &Axis, rows: &[OperationBucket]) -> Figure {
         buckets: rows.iter().map(|one| bucket(one, Some(link(one)))).collect(),
         ..Histogram::default()
     };
-    chart.figure()
+    chart.without_empty_kinds().figure()
 }
 
 fn failing(answer: &Answer<Failing>, around: &Around<'_>) -> TableView {

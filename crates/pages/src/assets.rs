@@ -11,6 +11,21 @@ use axum::routing::get;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+/// One sheet out of one file a subject; a later one may refine what an earlier one says.
+const STYLE: &str = concat!(
+    include_str!("assets/css/tokens.css"),
+    include_str!("assets/css/frame.css"),
+    include_str!("assets/css/words.css"),
+    include_str!("assets/css/table.css"),
+    include_str!("assets/css/form.css"),
+    include_str!("assets/css/parts.css"),
+    include_str!("assets/css/log.css"),
+    include_str!("assets/css/charts.css"),
+    include_str!("assets/css/pages.css"),
+    include_str!("assets/css/narrow.css"),
+    include_str!("assets/css/print.css"),
+);
+
 struct Asset {
     content: &'static str,
     media_type: &'static str,
@@ -24,9 +39,8 @@ impl Asset {
     }
 }
 
-static CSS: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("app", "css", "text/css; charset=utf-8", include_str!("assets/app.css"))
-});
+static CSS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("app", "css", "text/css; charset=utf-8", STYLE));
 static JS: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("app", "js", "text/javascript; charset=utf-8", include_str!("assets/app.js"))
 });

@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::http::header::{
-    ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, LOCATION,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -20,12 +20,13 @@ const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 /// Answers a browser's requests in the dress of a page. Other clients see what they saw before.
 pub(crate) async fn dressed(request: Request, next: Next) -> Response {
     let is_page = is_page(request.method(), request.uri(), request.headers());
+    let has_cookie = request.headers().contains_key(COOKIE);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = next.run(request).await;
     if is_page && let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match problem.status {
             StatusCode::UNAUTHORIZED => to_login(&method, &uri, response),
-            _ => keeping_headers(response, crate::error::page(&problem)),
+            _ => keeping_headers(response, crate::error::page(&problem, has_cookie)),
         };
     }
     if is_html(&response) {

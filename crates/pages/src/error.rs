@@ -7,8 +7,8 @@ use query::visit::Problem;
 
 use crate::view::{ErrorPage, Link, Shell};
 
-/// The page of a problem.
-pub(crate) fn page(problem: &Problem) -> Response {
+/// The page of a problem, for somebody who seems to be signed in or not.
+pub(crate) fn page(problem: &Problem, is_signed_in: bool) -> Response {
     let mut hints: Vec<Link> = problem
         .candidates
         .iter()
@@ -23,7 +23,11 @@ pub(crate) fn page(problem: &Problem) -> Response {
         _ => hints_for(problem.status),
     });
     let page = ErrorPage {
-        shell: Shell { title: problem.title.to_owned(), ..Shell::default() },
+        shell: Shell {
+            title: problem.title.to_owned(),
+            leads_on: is_signed_in,
+            ..Shell::default()
+        },
         status: problem.status.as_u16(),
         detail: sentence(&problem.detail),
         hints,

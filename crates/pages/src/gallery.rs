@@ -47,6 +47,7 @@ fn shell(title: &str) -> Shell {
         title: title.into(),
         subtitle: "Members on 2026-03-31 17:00:00 UTC".into(),
         section: Section::Applications,
+        leads_on: false,
         signed_in: Some(SignedIn {
             name: "Ana Rey".into(),
             role: "auditor".into(),
@@ -59,7 +60,8 @@ fn shell(title: &str) -> Shell {
             crumb(title, None),
         ],
         stamp: Some(Stamp {
-            query: format!("Members of {title} in paperboat at 2026-03-31T17:00:00Z"),
+            query: format!("/apps/paperboat/groups/displayName:{title}/members?at=2026-03-31"),
+            instants: "As of 2026-03-31 23:59:59 UTC".into(),
             at_seq: 4_182_113,
             generated_at: "2026-04-02T09:14:07.120000Z".into(),
             coverage: "coverage partial: 2 gaps".into(),
@@ -488,9 +490,6 @@ fn every_piece_keeps_markup_and_text_apart() {
         fs::create_dir_all(folder.join("assets")).unwrap();
         for (name, page) in &pages {
             fs::write(folder.join(format!("{name}.html")), page).unwrap();
-            let dark =
-                page.replacen("<html lang=\"en\">", "<html lang=\"en\" data-theme=\"dark\">", 1);
-            fs::write(folder.join(format!("{name}-dark.html")), dark).unwrap();
         }
         for (address, content) in crate::assets::every() {
             fs::write(folder.join(address.trim_start_matches('/')), content).unwrap();

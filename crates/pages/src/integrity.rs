@@ -15,7 +15,7 @@ use crate::charts::{Axis, Gap, Strip, Time};
 use crate::contents::{Contents, Entry};
 use crate::error::rendered;
 use crate::plain::PlainPage;
-use crate::question::{coverage, form, paged, rows_of, signed_in, take_away};
+use crate::question::{coverage, form, paged, rows_of, signed_in, take_away, times};
 use crate::view::{Cell, Empty, Fact, Facts, Link, Section, Shell, Stamp};
 
 /// Without a start, the page shows this time.
@@ -87,6 +87,7 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
         signed_in: Some(signed_in(&who)),
         stamp: Some(Stamp {
             query: given.page(),
+            instants: times(described, &answer),
             at_seq: envelope.at_seq.unwrap_or_default(),
             generated_at: envelope.generated_at.0.clone(),
             coverage: coverage(&envelope.coverage).words(),

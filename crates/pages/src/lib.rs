@@ -32,6 +32,7 @@ mod markup;
 mod matrix;
 mod operation;
 mod operations;
+mod overlap;
 mod pages;
 mod place;
 mod plain;

@@ -12,7 +12,7 @@ pub(crate) const HOSTILE: [&str; 8] = [
     "&lt;b&gt; &amp; {{ 7*7 }} {% raw %} ${x} javascript:alert(1)",
 ];
 
-const VOID: [&str; 7] = ["br", "hr", "img", "input", "link", "meta", "!DOCTYPE"];
+const VOID: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "wbr", "!DOCTYPE"];
 
 /// Checks that elements are closed in order, that no attribute acts or styles, that nothing but our own files is
 /// loaded, and that no character acts without being seen.

@@ -14,11 +14,12 @@ use askama::Template;
 use query::visit::Refusal;
 
 use self::facets::Facets;
-use self::picture::picture;
+use self::picture::{Apart, apart, picture};
 use self::rows::Rows;
 use crate::address::{Given, template};
-use crate::charts::Figure;
+use crate::charts::{Figure, Histogram};
 use crate::question::{More, Page, Shown, coverage, form, paged};
+use crate::text::grouped;
 use crate::view::{Field, FormView, Html, Kind, Tab, TableView};
 
 /// More values than this are in no facet that somebody would read.
@@ -52,9 +53,38 @@ struct RangeView {
 struct Explorer {
     range: RangeView,
     figure: Option<Figure>,
+    undrawn: Option<Undrawn>,
     tail: Option<String>,
     table: TableView,
     facets: Facets,
+}
+
+/// Operations that are listed and counted, and that the histogram leaves out.
+struct Undrawn {
+    words: String,
+    /// The page of them alone.
+    alone: String,
+    /// The page that draws all.
+    all: String,
+}
+
+impl Undrawn {
+    fn of(apart: &Apart, given: &Given) -> Undrawn {
+        let bare = given.with(&[("open", None), ("q", None)]);
+        let (count, noun, are) = match apart.count {
+            1 => ("1".to_owned(), "operation", "is"),
+            count => (grouped(count), "operations", "are"),
+        };
+        let day = |moment: &str| moment.get(..10).unwrap_or(moment).to_owned();
+        let (from, to) = (day(&apart.from), day(&apart.to));
+        Undrawn {
+            words: format!(
+                "{count} {noun} from {from} until {to} {are} listed, but too far from the others to be drawn with them:"
+            ),
+            alone: bare.with(&[("from", Some(&apart.from)), ("to", Some(&apart.to))]).page(),
+            all: bare.with(&[("from", Some(&apart.from))]).page(),
+        }
+    }
 }
 
 impl Page for Operations {
@@ -79,7 +109,15 @@ impl Page for Operations {
         let described = given.described();
         let asked = of_whole(shown);
         let asked: Vec<(&str, &str)> = asked.iter().map(|(n, t)| (*n, t.as_str())).collect();
-        let counted = shown.visit.ask::<OperationHistogram>(&asked)?;
+        let mut counted = shown.visit.ask::<OperationHistogram>(&asked)?;
+        // Who names a start sees it.
+        let is_open = asked.iter().all(|(name, _)| *name != "from");
+        let apart = apart(counted.content.rows()).filter(|_| is_open);
+        if let Some(apart) = &apart {
+            let mut of_rest = asked.clone();
+            of_rest.push(("from", &apart.rest));
+            counted = shown.visit.ask::<OperationHistogram>(&of_rest)?;
+        }
         let values = shown.visit.whole::<OperationFacets>(&asked, VALUES_MAX)?;
         let values = values.content.rows();
         let rows = Rows::of(shown, tokens(values));
@@ -90,10 +128,14 @@ impl Page for Operations {
             ..TableView::default()
         };
         let coverage = coverage(&answer.envelope.coverage);
-        let chart = picture(given, counted.content.rows(), &coverage);
+        // Where a part of the time is left out, the picture begins with the first bar.
+        let drawn = counted.content.rows();
+        let empty = drawn.iter().take_while(|row| apart.is_some() && picture::count(row) == 0);
+        let chart = picture(given, &drawn[empty.count()..], &coverage);
         let explorer = Explorer {
             range: range(described, given),
             figure: chart.map(|chart| chart.figure()),
+            undrawn: apart.map(|apart| Undrawn::of(&apart, given)),
             tail: tail_of(given, answer.envelope.head.seq),
             table: paged(table, described, given, &answer.envelope),
             facets: Facets::new(described, given, values),
@@ -104,6 +146,18 @@ impl Page for Operations {
             replaces_rows: true,
             ..More::default()
         })
+    }
+}
+
+/// The numbers of the histogram as a page of their own, below the same picture.
+impl Page for OperationHistogram {
+    fn more(shown: &Shown<'_, OperationHistogram>) -> Result<More, Refusal> {
+        let coverage = coverage(&shown.answer.envelope.coverage);
+        let chart = picture(shown.given, shown.answer.content.rows(), &coverage);
+        // Dragging moves the parts of the log explorer; here a bar leads to its time.
+        let chart = chart.map(|chart| Histogram { can_brush: false, ..chart });
+        let figure = chart.map(|chart| chart.figure().without_table().to_string());
+        Ok(More { above: figure.into_iter().collect(), ..More::default() })
     }
 }
 

@@ -30,10 +30,10 @@ macro_rules! pages {
 pages! {
     Overview, Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
     BlameOfGroup, EveryGroup, GroupSizes, PrivilegedGroups,
-    Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
-    OperationHistogram, OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Cycles, Imports, EvidenceOf, Reviews,
+    Joiners, Leavers, Movers, Reactivated, Orphans, Failing, Unapproved, Drifted,
+    OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Cycles, Imports, EvidenceOf, Reviews,
     OneReview, OneSaved;
-    AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
+    OperationHistogram, Overlap, AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

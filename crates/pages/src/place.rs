@@ -9,7 +9,7 @@ use crate::view::{Crumb, Section, Tab, Tabs};
 pub(crate) fn section(described: &Described) -> Section {
     let path = described.path.trim_start_matches("/api/v1/");
     match path.split('/').next().unwrap_or_default() {
-        "apps" => Section::Applications,
+        "apps" | "jobs" => Section::Applications,
         "operations" => Section::Operations,
         "reports" => Section::Reports,
         "coverage" | "reviews" => Section::Integrity,
@@ -107,7 +107,9 @@ const TABS: [&str; 7] = ["", "members", "intervals", "diff", "why", "timeline", 
 /// The name of a page in the way to it.
 pub(crate) fn label(described: &'static Described) -> String {
     let last = template(described).rsplit('/').next().unwrap_or_default();
-    tab_label(last).to_owned()
+    let words = tab_label(last);
+    let rest = words.get(1..).unwrap_or_default();
+    words.get(..1).map(str::to_ascii_uppercase).unwrap_or_default() + rest
 }
 
 /// The name of a tab, by the end of its path.
@@ -125,6 +127,7 @@ fn tab_label(rest: &str) -> &str {
         "job" => "Provisioning",
         "matrix" => "Access matrix",
         "sizes" => "Size",
+        "overlap" => "In several groups at once",
         "privileged-groups" => "Privileged groups",
         "cycles" => "Cycles",
         "imports" => "Imports",

@@ -247,8 +247,10 @@ fn asked<Q: Page>(
         parts.push(below_of(below, &around));
     }
     let envelope = &answer.envelope;
+    let instants = times(described, &answer);
     let stamp = Stamp {
         query: given.page(),
+        instants: instants.clone(),
         at_seq: envelope.at_seq.unwrap_or_default(),
         generated_at: envelope.generated_at.0.clone(),
         coverage: coverage.words(),
@@ -265,7 +267,7 @@ fn asked<Q: Page>(
     }
     let shell = Shell {
         title,
-        subtitle: more.subtitle.unwrap_or_else(|| times(described, &answer)),
+        subtitle: more.subtitle.unwrap_or(instants),
         section: place::section(described),
         crumbs,
         signed_in: Some(signed_in(&who)),
@@ -330,7 +332,7 @@ pub(crate) fn signed_in(who: &SignedIn) -> view::SignedIn {
 }
 
 /// The times that an answer is about, in words.
-fn times<Q: Question>(described: &Described, answer: &Answer<Q>) -> String {
+pub(crate) fn times<Q: Question>(described: &Described, answer: &Answer<Q>) -> String {
     let envelope = &answer.envelope;
     let second = |name: &str| envelope.asked(name).map(crate::text::second);
     let mut words = match described.time {
@@ -371,6 +373,7 @@ impl<Q: Question> Shown<'_, Q> {
         let mut form = form(described::<Q>()?, self.given);
         form.fields.retain(|field| own.iter().all(|one| one.name != field.name));
         form.fields.extend(own);
+        form.fields.sort_by_key(|field| field.kind == view::Kind::Checkbox);
         Some(form.to_string())
     }
 
@@ -504,7 +507,8 @@ pub(crate) fn rows_of<R>(
 
 /// Adds the column of what can be done with each row.
 pub(crate) fn add_acts(table: &mut TableView, acts: RowActs) {
-    table.headings.push(Heading::new(answers::Look::Text, acts.heading));
+    let heading = Heading::new(answers::Look::Text, acts.heading);
+    table.headings.push(Heading { is_act: true, ..heading });
     for (row, act) in table.rows.iter_mut().zip(acts.links) {
         let act = act.unwrap_or_default();
         row.cells.push(Cell { href: act.href, is_own: true, ..Cell::text(act.text) });
@@ -654,6 +658,8 @@ pub(crate) fn form(described: &'static Described, given: &Given) -> FormView {
             false => fields.push(field),
         }
     }
+    // What is ticked comes after what is written, so that the fields stand in a line.
+    fields.sort_by_key(|field| field.kind == view::Kind::Checkbox);
     fields.extend(given.own_pairs().map(|(name, text)| Field::hidden(name, text)));
     let action = given.fill(template(described));
     FormView { action, fields, more, submit: "Ask".to_owned(), ..FormView::default() }

@@ -169,7 +169,7 @@ async fn add(
         .await?
     {
         Told::Done(added) => Ok(Redirect::to(&format!("/reviews/{}", added.seq)).into_response()),
-        Told::Refused(problem) => Ok(crate::error::page(&problem)),
+        Told::Refused(problem) => Ok(crate::error::page(&problem, true)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::charts::{Axis, Gap, Histogram, Strip, Time};
 use crate::error::rendered;
 use crate::question::{coverage, signed_in, take_away};
 use crate::text::grouped;
-use crate::view::{Cell, Fact, FormView, Html, Section, Shell, Stamp, TakeAway, Tile};
+use crate::view::{Cell, Fact, FormView, Html, Section, Shell, Stamp, TakeAway, Tile, Tone, tone};
 
 pub(crate) use self::ask::lead;
 
@@ -67,6 +67,7 @@ fn show(visit: &Visit<'_>) -> Result<StartPage, Refusal> {
         signed_in: Some(signed_in(&who)),
         stamp: Some(Stamp {
             query: "/".to_owned(),
+            instants: String::new(),
             at_seq: envelope.head.seq.unwrap_or_default(),
             generated_at: envelope.generated_at.0.clone(),
             coverage: coverage(&envelope.coverage).words(),
@@ -98,7 +99,12 @@ fn urgent(seen: &ApplicationSeen) -> Option<Urgent> {
     Some(Urgent {
         application: seen.application.clone(),
         href: page_of(&seen.application),
-        state: Cell::status(&seen.state),
+        state: Cell::status(match tone(&seen.state) {
+            // Requests arrive as they should, and something else does not.
+            Tone::Good if seen.failing > 0 => "failing",
+            Tone::Good => "warning",
+            _ => &seen.state,
+        }),
         why: seen.attention.clone()?,
     })
 }

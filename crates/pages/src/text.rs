@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use askama::filters::{Escaper, Html};
+use askama::filters::{Escaper, Html, Safe};
 
 /// The escaper of every template: HTML, and a character that acts but is not seen becomes a visible escape
 /// like `\u{202e}`. Joiners and variation selectors stay, because scripts and emoji need them.
@@ -46,6 +46,14 @@ pub fn html(text: &str) -> String {
     // Writing into a String cannot fail.
     let _ = Visible.write_escaped_str(&mut written, text);
     written
+}
+
+/// A text as HTML that may go on in the next line within a long name: after the `@` of an address, and between
+/// the parts of a URN. Elsewhere a browser breaks such a name at any letter.
+#[must_use]
+pub fn breaking(text: impl AsRef<str>) -> Safe<String> {
+    let parts = text.as_ref().split_inclusive(['@', ':']);
+    Safe(parts.map(html).collect::<Vec<_>>().join("<wbr>"))
 }
 
 /// A text for a place with little room: a long one is cut and says how long it is. The whole is elsewhere on the page.
@@ -140,6 +148,14 @@ mod tests {
             Visible.write_escaped_char(&mut written, char).unwrap();
         }
         assert_eq!(written, r"&#60;\u{feff}a");
+    }
+
+    #[test]
+    fn a_long_name_breaks_between_its_parts() {
+        let check = |text: &str, expected: &str| assert_eq!(breaking(text).0, expected);
+        check("mira@fjord.example", "mira@<wbr>fjord.example");
+        check("urn:x:<2.0>:User", "urn:<wbr>x:<wbr>&#60;2.0&#62;:<wbr>User");
+        check("", "");
     }
 
     #[test]

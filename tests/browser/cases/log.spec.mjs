@@ -71,6 +71,13 @@ test('the keyboard alone finds a failure, looks into it and opens it @script', a
   await expect(rows(page).nth(0)).toHaveClass(/\bat\b/);
   await page.keyboard.press('e');
   await expect(page.locator('tr.detail')).toBeVisible();
+  // Enter opens the operation, and does not close the row that `e` has opened.
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/operations\/\d+$/);
+  await page.goBack();
+  await expect(page.locator('tr.detail')).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(rows(page).nth(0)).toHaveClass(/\bat\b/);
   await page.keyboard.press('j');
   await expect(rows(page).nth(1)).toHaveClass(/\bat\b/);
   await page.keyboard.press('Enter');
@@ -111,6 +118,28 @@ test('dragging over the histogram narrows the time and the count @script', async
   await expect(count).toHaveText(narrowed);
   await page.goBack();
   await expect(count).toHaveText(before);
+});
+
+test('an old log that was imported does not squeeze the picture of the rest', async ({ page, server, visit }) => {
+  const count = page.locator('[data-part="rows"] [data-count]').first();
+  const chart = page.locator('svg.histogram');
+  const before = (await server.get('/operations?to=2026-01-01')).rowCount;
+  const all = (await server.get('/operations')).rowCount;
+  expect(before).toBeGreaterThan(0);
+  await visit('/operations');
+  // The list and its count have all; the picture says what it leaves out.
+  await expect(count).toContainText(`of ${all.toLocaleString('en')} rows`);
+  await expect(chart).toHaveAttribute('data-from', /^2026-0[56]/);
+  const words = page.locator('.undrawn');
+  await expect(words).toContainText(`${before} operations from 2020-`);
+  await words.getByRole('link', { name: 'show them' }).click();
+  await expect(rows(page)).toHaveCount(before);
+  await expect(page).toHaveURL(/from=2020.*to=202/);
+  await visit('/operations');
+  await words.getByRole('link', { name: 'draw all' }).click();
+  await expect(page).toHaveURL(/from=2020/);
+  await expect(chart).toHaveAttribute('data-from', /^2020/);
+  await expect(count).toContainText(`of ${all.toLocaleString('en')} rows`);
 });
 
 test('a key tells the keys @script', async ({ page, visit }) => {

@@ -136,6 +136,10 @@ document.addEventListener("click", (event) => {
   else if (!event.target.closest(".term-menu")) one(".term-menu")?.remove();
 });
 
+// On a phone the parts of the site scroll sideways: the present one is in view.
+
+one(".sections [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Keys.
 
 const keys = [["/", "go to the filter"], ["j  k", "next or previous row"], ["Enter", "open the row"], ["e", "expand the row"], ["y", "copy the link to this page"], ["n", "next page of the table"], ["?", "this help"]];
@@ -255,11 +259,13 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   const { id } = link.closest("tr");
   const wasAt = at;
+  // Who came by key stands on what Enter opens, and stays there.
+  const isOnRow = document.activeElement !== link;
   await replace(link.href, { only: "rows" });
-  const row = document.getElementById(id);
+  const row = document.getElementById(id) ?? document.createElement("tr");
   at = wasAt;
   rows()[at]?.classList.add("at");
-  one("a[data-expand]", row ?? document.createElement("tr"))?.focus({ preventScroll: true });
+  (isOnRow ? lead(row) : one("a[data-expand]", row))?.focus({ preventScroll: true });
 });
 
 // A histogram: `<svg data-brush data-from data-to>` spans the times; drag to narrow. The address gets `from` and `to`.

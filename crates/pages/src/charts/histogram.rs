@@ -82,6 +82,24 @@ impl Histogram {
         self.buckets.iter().filter_map(|bucket| bucket.counts.get(series)).sum()
     }
 
+    /// The chart without kinds that nothing is of: they need no place in the legend. What succeeded and what
+    /// failed is always told.
+    #[must_use]
+    pub fn without_empty_kinds(mut self) -> Histogram {
+        let is_told = |at: usize, series: &Series| {
+            matches!(series.tone, Tone::Good | Tone::Bad) || self.total(at) > 0
+        };
+        let told: Vec<bool> =
+            self.series.iter().enumerate().map(|(at, series)| is_told(at, series)).collect();
+        let mut of_series = told.iter();
+        self.series.retain(|_| *of_series.next().unwrap_or(&true));
+        for bucket in &mut self.buckets {
+            let mut of_counts = told.iter();
+            bucket.counts.retain(|_| *of_counts.next().unwrap_or(&true));
+        }
+        self
+    }
+
     fn summary(&self) -> String {
         let parts: Vec<String> = (self.series.iter().enumerate())
             .map(|(at, series)| format!("{} {}", grouped(self.total(at)), series.word))

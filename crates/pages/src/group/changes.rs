@@ -60,7 +60,14 @@ impl Page for Diff {
             }),
         };
         let above = (!rows.is_empty()).then(|| lists.to_string());
-        Ok(More { above: above.into_iter().collect(), ..More::default() })
+        let below = shown.below("Values of the group");
+        let has_below = below.table.is_some() || !below.lines.is_empty();
+        Ok(More {
+            above: above.into_iter().collect(),
+            below: has_below.then(|| below.to_string()).into_iter().collect(),
+            replaces_below: true,
+            ..More::default()
+        })
     }
 }
 

@@ -25,11 +25,19 @@ impl Page for Why {
         let name = reasons.and_then(|one| one.user_name.as_ref().or(one.display_name.as_ref()));
         let app = &shown.question.app.0;
         Ok(More {
-            title: name.map(|name| format!("Why user {name} in {app}")),
+            title: reasons.zip(name).map(|(reasons, name)| match can_be_used(reasons) {
+                true => format!("Why {name} has an account in {app}"),
+                false => format!("Why {name} has no account in {app}"),
+            }),
             above: tree.into_iter().collect(),
             ..More::default()
         })
     }
+}
+
+/// Whether the account was there and was not switched off.
+fn can_be_used(reasons: &Reasons) -> bool {
+    reasons.exists && reasons.active != Some(false)
 }
 
 fn root(reasons: &Reasons) -> TreeNode {
@@ -37,7 +45,7 @@ fn root(reasons: &Reasons) -> TreeNode {
         "imported" => " The account is known only from imported logs.",
         _ => "",
     };
-    let is_there = reasons.exists && reasons.active != Some(false);
+    let is_there = can_be_used(reasons);
     TreeNode {
         name: "has an account that can be used".to_owned(),
         mark: if is_there { Mark::Yes } else { Mark::No },

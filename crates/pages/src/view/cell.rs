@@ -99,6 +99,9 @@ fn one_tone(word: &str) -> Tone {
 /// Longer texts are shown to about here, and whole on request.
 const SHOWN_CHARS: usize = 160;
 
+/// A longer word would widen its column.
+const WORD_BYTES: usize = 40;
+
 /// One value.
 #[derive(Template, Clone, Debug, PartialEq, Eq)]
 #[template(path = "view/cell.html")]
@@ -186,6 +189,16 @@ impl Cell {
         tone(&self.text)
     }
 
+    /// What came and went has the signs of a difference.
+    fn glyph(&self) -> &'static str {
+        match self.text.as_str() {
+            "added" => "+",
+            "removed" => "−",
+            "returned" | "passed" => "↺",
+            _ => self.tone().glyph(),
+        }
+    }
+
     fn told(&self) -> Option<text::Told<'_>> {
         text::time_in(&self.text)
     }
@@ -193,6 +206,16 @@ impl Cell {
     fn is_long(&self) -> bool {
         // Bytes first: counting the characters of 64 KiB for every cell would be waste.
         self.text.len() > SHOWN_CHARS && self.text.chars().nth(SHOWN_CHARS).is_some()
+    }
+
+    /// Whether a word is so long that it may break anywhere.
+    fn has_long_word(&self) -> bool {
+        self.text.split_whitespace().any(|word| word.len() > WORD_BYTES)
+    }
+
+    /// Whether names of SCIM's extensions are in it.
+    fn is_urn(&self) -> bool {
+        self.text.contains("urn:")
     }
 
     fn start(&self) -> &str {

@@ -95,8 +95,10 @@ pub struct Crumb {
 /// What an answer on the page stands on: at the foot, and on every printed sheet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// What was asked, in words.
+    /// What was asked: the address of the page.
     pub query: String,
+    /// The instants that the answer is about, in words; empty if the page is about now.
+    pub instants: String,
     /// The event that the answer stands at.
     pub at_seq: u64,
     /// When the answer was made, RFC 3339.
@@ -107,7 +109,16 @@ pub struct Stamp {
     pub access_seq: Option<u64>,
 }
 
+/// The head of a printed sheet has room for so much of what was asked.
+const HEAD_CHARS: usize = 110;
+
 impl Stamp {
+    /// Whether the running head cannot show all that was asked, so that the end of the print does.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.query.len() > HEAD_CHARS
+    }
+
     /// The event's number as people read it.
     #[must_use]
     pub fn event(&self) -> String {
@@ -153,6 +164,8 @@ pub struct Shell {
     pub stamp: Option<Stamp>,
     /// What is said once.
     pub notice: Option<Notice>,
+    /// Whether a page that does not know its reader, such as that of an error, leads to the parts of the site.
+    pub leads_on: bool,
 }
 
 impl Shell {
@@ -160,12 +173,21 @@ impl Shell {
     #[must_use]
     pub fn sections(&self) -> Vec<Section> {
         match &self.signed_in {
+            None if self.leads_on => {
+                Section::ALL.into_iter().filter(|section| *section != Section::Admin).collect()
+            }
             None => Vec::new(),
             Some(who) => Section::ALL
                 .into_iter()
                 .filter(|section| *section != Section::Admin || who.is_admin)
                 .collect(),
         }
+    }
+
+    /// Whether the page belongs to a part of the site.
+    #[must_use]
+    pub fn is_in(&self, section: Section) -> bool {
+        !self.leads_on && self.section == section
     }
 
     /// The version of the program.

@@ -24,12 +24,14 @@ pub struct Heading {
     pub look: Look,
     /// How it is sorted.
     pub sort: Option<Sort>,
+    /// Whether the column holds what can be done with a row, not what is known of it.
+    pub is_act: bool,
 }
 
 impl Heading {
     /// A heading.
     pub fn new(look: Look, text: impl Into<String>) -> Heading {
-        Heading { text: text.into(), look, sort: None }
+        Heading { text: text.into(), look, sort: None, is_act: false }
     }
 
     fn aria_sort(&self) -> Option<&'static str> {
