@@ -1,5 +1,6 @@
 // Texts of an identity provider are text on every page, whatever is in them.
 import { questions } from '../support/addresses.mjs';
+import { sheets, tooWide } from '../support/paper.mjs';
 import { expect, fits, hostileTest as test } from '../support/test.mjs';
 
 test.use({ role: 'admin' });
@@ -21,6 +22,15 @@ const SHOWN = [
   '/reports/failing',
   '/reports/joiners',
   '/tokens',
+];
+
+// Those of them that are printed, one of each kind: a list, a grid of values, a story.
+const PRINTED = [
+  '/apps/{app}/groups/{group}/members',
+  '/apps/{app}/users',
+  '/apps/{app}/users/{user}',
+  '/operations',
+  '/operations/{operation}',
 ];
 
 // What the document holds that no page of ours does.
@@ -114,4 +124,50 @@ test('what was asked is shown as text, too', async ({ page, visit }) => {
     await visit(address, status);
     await isText(page, address);
   }
+});
+
+test('hostile texts are text on paper, and none widens the sheet', async ({ server, page, visit }, info) => {
+  test.setTimeout(90_000);
+  const printed = [];
+  for (const { question, address } of await questions(server)) {
+    await visit(address);
+    expect.soft(await tooWide(page), address).toEqual([]);
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.evaluate(foreign), address).toEqual([]);
+    expect(await page.evaluate(turning), address).toEqual([]);
+    await page.emulateMedia({ media: null });
+    if (!PRINTED.includes(question)) continue;
+    const all = await sheets(page, info, question.replaceAll(/\W+/g, '-'));
+    // A text of 64 KiB does not push the answer off the sheets.
+    expect(all.length, address).toBeLessThan(12);
+    for (const [at, sheet] of all.entries()) {
+      expect(sheet, `${address}, sheet ${at}`).toMatch(/event [\d,]+ · made .* · coverage/);
+      // What turns the direction is written out, so that a line reads as it was.
+      expect(sheet).not.toMatch(/[\u202A-\u202E\u2066-\u2069]/);
+    }
+    if (all.join('').includes('<script>window.hostile=1</script>')) printed.push(question);
+  }
+  expect(printed).toEqual(PRINTED);
+});
+
+test('hostile texts are text in pictures', async ({ server, page, visit }) => {
+  const pictures = [];
+  for (const { question, address } of await questions(server)) {
+    await visit(address);
+    const found = await page.locator('main svg').evaluateAll((all) =>
+      all.map((svg) => ({
+        names: [...svg.querySelectorAll('*')].map((one) => one.localName),
+        texts: [svg.getAttribute('aria-label') ?? '', ...[...svg.querySelectorAll('title, text')].map((one) => one.textContent)],
+        spaces: [...svg.querySelectorAll('*')].filter((one) => one.namespaceURI !== 'http://www.w3.org/2000/svg').length,
+      })),
+    );
+    for (const { names, spaces } of found) {
+      expect(names.filter((name) => ['script', 'foreignObject', 'image', 'use', 'style', 'animate', 'set'].includes(name)), address).toEqual([]);
+      expect(spaces, address).toBe(0);
+    }
+    if (found.some(({ texts }) => texts.some((text) => text.includes('<script>window.hostile=1</script>')))) pictures.push(question);
+  }
+  // Bars are about somebody by name.
+  expect(pictures).toEqual(expect.arrayContaining(['/apps/{app}/groups/{group}/intervals', '/apps/{app}/users/{user}/intervals']));
+  expect(await page.evaluate(() => window.hostile)).toBeUndefined();
 });
