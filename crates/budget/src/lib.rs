@@ -16,6 +16,7 @@
 
 #![warn(unreachable_pub)]
 
+mod crowd;
 mod pool;
 mod requests;
 
@@ -31,6 +32,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use self::pool::Pool;
 use self::requests::Requests;
 
+pub use self::crowd::first_of_largest;
 pub use self::pool::Held;
 pub use self::requests::UnderWay;
 
@@ -91,12 +93,12 @@ struct Used {
     waiting: usize,
 }
 
-/// Who an answer is for: the token that was presented, whether or not it is valid.
+/// Who an answer is for: the token or the session that was presented, whether or not it is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Owner(u64);
 
 impl Owner {
-    /// All requests without a token.
+    /// All requests without a token or a session.
     pub const UNAUTHENTICATED: Owner = Owner(0);
     /// The server itself, for its own requests to others.
     pub const SERVER: Owner = Owner(2);
@@ -205,7 +207,7 @@ impl Budget {
         Work { _bytes: bytes, _place: place }
     }
 
-    /// The owner of a request with this token.
+    /// The owner of a request with this token or session.
     pub fn owner(&self, token: Option<&str>) -> Owner {
         match token {
             // Even numbers are those that have names.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
-use axum::http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, COOKIE, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use event::{Credential, Origin, secret};
@@ -11,6 +11,11 @@ use uuid::Uuid;
 
 /// The header that names a request, of a request and of its answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The cookie of a session with a browser.
+pub const SESSION_COOKIE: &str = "provlog_session";
+/// The same over TLS: browsers take a cookie with this prefix over TLS only, and from this host only.
+pub const SECURE_SESSION_COOKIE: &str = "__Host-provlog_session";
 
 /// What a request says of who sends it. It has no `Debug`: the token must not get into a log.
 pub enum Presented {
@@ -47,6 +52,30 @@ impl Presented {
             Presented::Token(token) => Some(token),
             Presented::Nothing | Presented::NoBearer => None,
         }
+    }
+}
+
+/// The value of a cookie. A browser that sends two of one name gets none: one of them was planted.
+pub fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|value| value.split(';'));
+    let mut found = pairs.filter_map(|pair| {
+        let (one, value) = pair.trim().split_once('=')?;
+        (one == name).then_some(value)
+    });
+    let value = found.next()?;
+    found.next().is_none().then_some(value)
+}
+
+/// By what a sender is told from others before anybody looks who they are: the token that they present, or
+/// without any `Authorization` the cookie of a session. It may be anybody's.
+pub fn told_by<'a>(presented: &'a Presented, headers: &'a HeaderMap) -> Option<&'a str> {
+    match presented {
+        Presented::Token(token) => Some(token),
+        Presented::NoBearer => None,
+        Presented::Nothing => [SECURE_SESSION_COOKIE, SESSION_COOKIE]
+            .into_iter()
+            .find_map(|name| only_cookie(headers, name)),
     }
 }
 

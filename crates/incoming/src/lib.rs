@@ -14,7 +14,10 @@ use axum::http::Extensions;
 use budget::Owner;
 
 pub use self::body::{Arrived, Missing, RECEIVE_MAX, next_piece, receive};
-pub use self::head::{Presented, REQUEST_ID, origin, presented_texts, request_id};
+pub use self::head::{
+    Presented, REQUEST_ID, SECURE_SESSION_COOKIE, SESSION_COOKIE, only_cookie, origin,
+    presented_texts, request_id, told_by,
+};
 
 /// Tells whether the client of a request has left. The listener knows, and puts it into the request's
 /// extensions.

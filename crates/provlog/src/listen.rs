@@ -305,9 +305,9 @@ async fn call(
         tokio::task::yield_now().await;
     }
     let presented = Presented::of(request.headers());
-    let owner = budget.owner(presented.token());
+    let owner = budget.owner(incoming::told_by(&presented, request.headers()));
     let is_open = is_open(request.uri().path());
-    let shows_token = presented.token().is_some() && !is_open;
+    let shows_token = presented.token().is_some() && !answers_anybody(request.uri().path());
     if !is_open {
         // Health checks do not wait for other requests without a token.
         let under_way = budget.request(owner).await;
@@ -349,6 +349,11 @@ fn refusal(fault: Fault, is_http2: bool) -> Response {
 /// Whether a path answers without checking a token.
 fn is_open(path: &str) -> bool {
     ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path)
+}
+
+/// Whether a path answers a request without a valid token as it answers one with.
+fn answers_anybody(path: &str) -> bool {
+    is_open(path) || ["/login", "/assets/"].iter().any(|start| path.starts_with(start))
 }
 
 /// Whether a status shows that the token was valid.
@@ -557,7 +562,7 @@ mod tests {
 
     /// A request whose token the interfaces do not accept shares the budget of requests without one.
     #[tokio::test]
-    async fn a_request_with_a_token_has_a_budget_of_its_own() {
+    async fn a_request_with_a_token_or_a_session_has_a_budget_of_its_own() {
         let seen = async |request: axum::extract::Request| {
             let owner = incoming::owner(request.extensions());
             let is_stranger = owner == budget::Owner::UNAUTHENTICATED;
@@ -575,6 +580,11 @@ mod tests {
             ("Authorization: Bearer t\u{f6}ken\r\n", "nothing true"),
             ("Authorization: Bearer abc\r\nAuthorization: Basic def\r\n", "abc false"),
             ("Authorization: Basic abc\r\nAuthorization: Bearer def\r\n", "nothing true"),
+            ("Cookie: a=b; provlog_session=cd\r\n", "nothing false"),
+            ("Cookie: __Host-provlog_session=cd\r\n", "nothing false"),
+            ("Authorization: Basic abc\r\nCookie: provlog_session=cd\r\n", "nothing true"),
+            ("Cookie: provlog_session=c; provlog_session=d\r\n", "nothing true"),
+            ("Cookie: provlog_sign_in=cd\r\n", "nothing true"),
         ] {
             let text = format!(
                 "GET / HTTP/1.1\r\nHost: audit.example\r\nConnection: close\r\n{lines}\r\n"

@@ -9,10 +9,11 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
-use axum::http::header::COOKIE;
+use budget::first_of_largest;
 use data_encoding::HEXLOWER;
 use event::{Credential, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
+use incoming::{SECURE_SESSION_COOKIE, SESSION_COOKIE, only_cookie};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,9 +24,10 @@ const SECOND_US: i64 = 1_000_000;
 pub const IDLE_MAX_S: i64 = 60 * 60;
 /// A session ends after this time, however much it is used.
 pub const SESSION_MAX_S: i64 = 12 * 60 * 60;
-/// Above this many, the session that was not used for the longest time ends.
+/// Above this many, the session ends that was not used for the longest time, of those of the credential with
+/// the most.
 const SESSIONS_MAX: usize = 10_000;
-/// Above this many, the link that ends first is void.
+/// Above this many, the link that ends first is void, of those of the credential with the most.
 const LINKS_MAX: usize = 1_000;
 
 type Key = [u8; 32];
@@ -113,9 +115,9 @@ impl Sessions {
                 sessions.retain(|_, one| !one.is_over(now));
             }
             if sessions.len() >= SESSIONS_MAX
-                && let Some((key, _)) = sessions.iter().min_by_key(|(_, one)| one.used_at)
+                && let Some(key) =
+                    first_of_largest(sessions, |one| one.credential, |one| one.used_at)
             {
-                let key = *key;
                 sessions.remove(&key);
             }
             sessions.insert(key_of(secret.as_str()), session);
@@ -153,6 +155,14 @@ impl Sessions {
         self.with(|held| held.sessions.remove(&key_of(secret)));
     }
 
+    /// Ends all sessions of a credential, and voids its links.
+    pub(crate) fn end_all(&self, credential: Credential) {
+        self.with(|held| {
+            held.sessions.retain(|_, one| one.credential != credential);
+            held.links.retain(|_, one| one.credential != credential);
+        });
+    }
+
     /// Makes a link that signs in once, until an instant.
     ///
     /// # Errors
@@ -170,9 +180,8 @@ impl Sessions {
                 links.retain(|_, one| one.until > now);
             }
             if links.len() >= LINKS_MAX
-                && let Some((key, _)) = links.iter().min_by_key(|(_, one)| one.until)
+                && let Some(key) = first_of_largest(links, |one| one.credential, |one| one.until)
             {
-                let key = *key;
                 links.remove(&key);
             }
             links.insert(key_of(secret.as_str()), Link { credential, until });
@@ -219,18 +228,18 @@ impl Sessions {
 
     /// The name of the cookie.
     fn cookie_name(&self) -> &'static str {
-        // Browsers take a cookie with this prefix over TLS only, and from this host only.
-        if self.is_secure { "__Host-provlog_session" } else { "provlog_session" }
+        if self.is_secure { SECURE_SESSION_COOKIE } else { SESSION_COOKIE }
     }
 
     /// The session that a request brings. A browser that sends two gets none: one of them was planted.
     pub(crate) fn brought(&self, headers: &HeaderMap) -> Option<String> {
-        only_cookie(headers, self.cookie_name()).filter(|secret| secret.len() == 64)
+        let secret = only_cookie(headers, self.cookie_name());
+        secret.filter(|secret| secret.len() == 64).map(str::to_owned)
     }
 
     /// The sign-in under way that a request brings, as a session is brought.
     pub(crate) fn sign_in_brought(&self, headers: &HeaderMap) -> Option<String> {
-        only_cookie(headers, self.sign_in_cookie_name())
+        only_cookie(headers, self.sign_in_cookie_name()).map(str::to_owned)
     }
 
     fn sign_in_cookie_name(&self) -> &'static str {
@@ -263,18 +272,6 @@ impl Sessions {
     }
 }
 
-/// The value of a cookie that a request brings once.
-fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|value| value.split(';'));
-    let mut found = pairs.filter_map(|pair| {
-        let (one, value) = pair.trim().split_once('=')?;
-        (one == name).then_some(value)
-    });
-    let value = found.next()?;
-    found.next().is_none().then(|| value.to_owned())
-}
-
 fn set_cookie(name: &str, value: &str, seconds: i64, is_secure: bool) -> String {
     let secure = if is_secure { "; Secure" } else { "" };
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
@@ -286,6 +283,8 @@ fn key_of(secret: &str) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     const HOUR_US: i64 = 3_600 * SECOND_US;
@@ -318,6 +317,15 @@ mod tests {
         let ended = sessions.begin(Credential(3), at(0)).unwrap();
         sessions.end(ended.as_str());
         assert_eq!(sessions.used(ended.as_str(), at(1)), None);
+
+        let [one, two, other] =
+            [4, 4, 5].map(|number| sessions.begin(Credential(number), at(0)).unwrap());
+        let link = sessions.link(Credential(4), at(0), at(10)).unwrap();
+        sessions.end_all(Credential(4));
+        assert_eq!(sessions.used(one.as_str(), at(1)), None);
+        assert_eq!(sessions.used(two.as_str(), at(1)), None);
+        assert_eq!(sessions.take_link(link.as_str(), at(1)), None);
+        assert_eq!(sessions.used(other.as_str(), at(1)), Some(Credential(5)));
     }
 
     #[test]
@@ -335,15 +343,27 @@ mod tests {
     fn as_many_as_there_is_room_for() {
         let sessions = sessions();
         let first = sessions.begin(Credential(1), at(0)).unwrap();
-        let second = sessions.begin(Credential(2), at(1)).unwrap();
-        for number in 2..SESSIONS_MAX {
+        let [second, third] =
+            [1, 2].map(|moment| sessions.begin(Credential(9), at(moment)).unwrap());
+        for number in 3..SESSIONS_MAX {
             sessions.begin(Credential(9), at(number as i64)).unwrap();
         }
         let now = at(SESSIONS_MAX as i64);
-        assert_eq!(sessions.used(first.as_str(), now), Some(Credential(1)));
+        assert_eq!(sessions.used(second.as_str(), now), Some(Credential(9)));
         sessions.begin(Credential(9), now).unwrap();
-        assert_eq!(sessions.used(second.as_str(), now), None, "used longest ago");
-        assert_eq!(sessions.used(first.as_str(), now), Some(Credential(1)));
+        assert_eq!(sessions.used(third.as_str(), now), None, "used longest ago");
+        assert_eq!(sessions.used(second.as_str(), now), Some(Credential(9)));
+        assert_eq!(sessions.used(first.as_str(), now), Some(Credential(1)), "of somebody else");
+    }
+
+    #[test]
+    fn links_of_one_reader_leave_those_of_others() {
+        let sessions = sessions();
+        let theirs = sessions.link(Credential(1), at(0), at(1_000_000)).unwrap();
+        for number in 0..=LINKS_MAX as i64 {
+            sessions.link(Credential(9), at(0), at(2_000_000 + number)).unwrap();
+        }
+        assert_eq!(sessions.take_link(theirs.as_str(), at(1)), Some(Credential(1)));
     }
 
     #[test]
