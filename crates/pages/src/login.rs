@@ -12,6 +12,9 @@ use crate::address::encoded;
 use crate::error::rendered;
 use crate::view::{Link, LoginPage, Shell};
 
+/// Longer addresses of pages are not gone on to.
+const NEXT_BYTES_MAX: usize = 2_048;
+
 /// Where a browser goes after it signed in.
 #[derive(Deserialize)]
 pub(crate) struct Next {
@@ -24,8 +27,9 @@ impl Next {
     fn page(&self) -> &str {
         let is_ours = self.next.starts_with('/')
             && !self.next.starts_with("//")
-            && !self.next.contains(['\\', '\r', '\n', '\t'])
-            && self.next.is_ascii();
+            && !self.next.contains('\\')
+            && self.next.len() <= NEXT_BYTES_MAX
+            && self.next.bytes().all(|byte| byte.is_ascii_graphic());
         if is_ours { &self.next } else { "/" }
     }
 }
@@ -163,8 +167,22 @@ mod tests {
             assert_eq!(Next { next: next.to_owned() }.page(), expected, "{next:?}");
         };
         check("/apps/boat/users?at=-1d", "/apps/boat/users?at=-1d");
-        for next in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb: c"]
-        {
+        let longest = format!("/{}", "x".repeat(NEXT_BYTES_MAX - 1));
+        check(&longest, &longest);
+        for next in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nb: c",
+            // What no header can hold.
+            "/\t/evil.example",
+            "/\u{1}",
+            "/a\u{7f}",
+            "/a b",
+            "/é",
+            &format!("{longest}x"),
+        ] {
             check(next, "/");
         }
     }

@@ -63,6 +63,10 @@ pub enum Error {
     SignIn(String),
     #[error("{0}")]
     Provider(String),
+    #[error("too many people sign in at this moment: wait a little, then open the page again")]
+    SignInBusy,
+    #[error("what was sent cannot be read: something is missing, stands twice, or is not UTF-8")]
+    Unreadable(StatusCode),
     #[error("{0}")]
     Import(String),
     #[error("{detail}")]
@@ -210,6 +214,8 @@ impl Error {
                 "The identity provider did not answer as it should",
                 StatusCode::BAD_GATEWAY,
             ),
+            Error::SignInBusy => ("busy", "Too busy", StatusCode::SERVICE_UNAVAILABLE),
+            Error::Unreadable(status) => ("unreadable", "Cannot be read", *status),
             Error::Option(_) => ("invalid-option", "Invalid query option", StatusCode::BAD_REQUEST),
             Error::Filter(_) => ("invalid-filter", "Invalid filter", StatusCode::BAD_REQUEST),
             Error::TooWide { .. } => ("too-wide", "Filter too wide", StatusCode::BAD_REQUEST),
@@ -269,7 +275,7 @@ impl IntoResponse for Error {
             let realm = HeaderValue::from_static(r#"Bearer realm="provlog""#);
             response.headers_mut().insert(WWW_AUTHENTICATE, realm);
         }
-        if let Error::Full(_) | Error::Exports(_) = self {
+        if let Error::Full(_) | Error::Exports(_) | Error::SignInBusy = self {
             let seconds = HeaderValue::from(Full::RETRY_AFTER_S);
             response.headers_mut().insert(RETRY_AFTER, seconds);
         } else if status == StatusCode::SERVICE_UNAVAILABLE {

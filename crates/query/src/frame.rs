@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -48,6 +48,10 @@ pub(crate) async fn frame(
 
     let span = tracing::info_span!("question", method, route);
     let mut response = bounded(&query, request, next).instrument(span.clone()).await;
+    if is_of_axum(&response) {
+        let refused = Error::Unreadable(response.status()).into_response();
+        response = keeping_headers(response, refused);
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // What is around all routes may show it otherwise.
         let kept = problem.clone();
@@ -75,10 +79,20 @@ pub(crate) async fn frame(
     let headers = response.headers_mut();
     // An answer holds personal data or secrets, so caches must not store it.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // An answer is what it says it is, whatever a hostile value in it looks like.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Whether a request was refused by axum, which reads addresses and forms: in its own words, as plain text.
+fn is_of_axum(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    response.status().is_client_error()
+        && response.extensions().get::<Problem>().is_none()
+        && kind.is_some_and(|kind| kind.starts_with(b"text/plain"))
 }
 
 /// Whether an address belongs to Microsoft Graph's interface.
