@@ -3,17 +3,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use budget::first_of_largest;
 use event::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// A sign-in that takes longer has to begin again.
 pub const ATTEMPT_MAX_S: i64 = 600;
-/// Above this many, the one that ends first is void.
-const ATTEMPTS_MAX: usize = 10_000;
+/// Above this many, the one that ends first of the network that began the most is void.
+pub(crate) const ATTEMPTS_MAX: usize = 10_000;
 /// Longer pages to go on to are left out.
 const NEXT_BYTES_MAX: usize = 2_048;
 
@@ -28,6 +30,8 @@ pub struct Attempt {
     /// The digest of the cookie of the browser that began.
     pub(crate) cookie: [u8; 32],
     pub(crate) until: Timestamp,
+    /// The network of the browser that began.
+    pub(crate) network: Option<IpAddr>,
 }
 
 impl Attempt {
@@ -56,11 +60,12 @@ pub struct Started {
 pub struct Attempts(HashMap<[u8; 32], Attempt>);
 
 impl Attempts {
-    /// Begins one. `random` is used for nothing else. `describe` sees it before it is kept.
+    /// Begins one for a browser at `client`. `random` is used for nothing else. `describe` sees it before it is
+    /// kept.
     pub fn begin<T>(
         &mut self,
         random: &[u8; 128],
-        next: &str,
+        (next, client): (&str, Option<IpAddr>),
         now: Timestamp,
         describe: impl FnOnce(&str, &Attempt) -> T,
     ) -> (Started, T) {
@@ -72,15 +77,15 @@ impl Attempts {
             next: if next.len() <= NEXT_BYTES_MAX { next.to_owned() } else { String::new() },
             cookie: digest(&cookie),
             until: Timestamp(now.0.saturating_add(ATTEMPT_MAX_S * 1_000_000)),
+            network: client.map(network),
         };
         let described = describe(&state, &attempt);
         if self.0.len() >= ATTEMPTS_MAX {
             self.0.retain(|_, one| one.until > now);
         }
         if self.0.len() >= ATTEMPTS_MAX
-            && let Some((key, _)) = self.0.iter().min_by_key(|(_, one)| one.until)
+            && let Some(key) = first_of_largest(&self.0, |one| one.network, |one| one.until)
         {
-            let key = *key;
             self.0.remove(&key);
         }
         self.0.insert(digest(&state), attempt);
@@ -93,6 +98,14 @@ impl Attempts {
         let attempt = self.0.remove(&digest(state))?;
         let is_same = bool::from(attempt.cookie.ct_eq(&digest(cookie)));
         (is_same && attempt.until > now).then_some(attempt)
+    }
+}
+
+/// What one client has of IPv6 is at least 64 bits of addresses.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(client) => client.into(),
+        IpAddr::V6(client) => Ipv6Addr::from_bits(client.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

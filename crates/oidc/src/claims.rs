@@ -18,8 +18,6 @@ pub const LEEWAY_S: i64 = 60;
 const SUBJECT_BYTES_MAX: usize = 255;
 /// Longer names and addresses are left out.
 const NAME_BYTES_MAX: usize = 256;
-/// Further values of the claim of roles are not looked at.
-const VALUES_MAX: usize = 1_000;
 
 /// What an ID token must fit.
 pub struct Expected<'a> {
@@ -108,7 +106,8 @@ impl Claims {
     /// Checks an ID token and reads it.
     ///
     /// # Errors
-    /// When anything of it is not as it must be; [`Untrusted::UnknownKey`] when newer keys may help.
+    /// When anything of it is not as it must be; [`Untrusted::UnknownKey`] and
+    /// [`Untrusted::WrongSignature`] when newer keys may help.
     pub fn read(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<Claims, Untrusted> {
         let form = Untrusted::Token("it is no signed JSON web token");
         if token.len() > TOKEN_BYTES_MAX {
@@ -188,8 +187,7 @@ fn values(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(values) => {
-            let texts = values.iter().filter_map(Value::as_str);
-            texts.take(VALUES_MAX).map(str::to_owned).collect()
+            values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![],
     }

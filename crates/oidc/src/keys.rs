@@ -119,7 +119,7 @@ impl Keys {
         }
         match key.verify(algorithm, message, signature) {
             true => Ok(()),
-            false => Err(Untrusted::Token("its signature is wrong")),
+            false => Err(Untrusted::WrongSignature),
         }
     }
 }

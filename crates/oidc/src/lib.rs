@@ -45,4 +45,7 @@ pub enum Untrusted {
     /// The token was signed with a key that is not among the known ones; they may have changed.
     #[error("the identity provider's ID token is refused: it is signed with an unknown key")]
     UnknownKey,
+    /// The signature does not fit the key that it should; the provider may have given its id to another one.
+    #[error("the identity provider's ID token is refused: its signature is wrong")]
+    WrongSignature,
 }

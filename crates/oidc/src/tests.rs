@@ -11,6 +11,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 
 use super::*;
+use crate::attempt::ATTEMPTS_MAX;
 
 const NOW_S: i64 = 1_775_000_000;
 const ISSUER: &str = "https://id.example";
@@ -168,7 +169,7 @@ fn a_token_without_a_signature_of_the_provider_is_refused() {
     let (_, signature) = ps.rsplit_once('.').unwrap();
     let rs = signer.token(&json!({"alg": "RS256", "kid": "a"}), &payload());
     let (message, _) = rs.rsplit_once('.').unwrap();
-    let wrong = Untrusted::Token("its signature is wrong");
+    let wrong = Untrusted::WrongSignature;
     assert_eq!(read(&format!("{message}.{signature}"), &known), Err(wrong.clone()));
     assert!(read(&format!("{message}."), &known).is_err());
     // Somebody else's key under the id of the provider's.
@@ -261,6 +262,8 @@ fn claims_that_are_not_needed_may_be_missing() {
     for value in [Value::Null, json!({"a": "auditors"}), json!(true)] {
         assert!(roles(value).is_empty());
     }
+    let many: Vec<String> = (0..5_000).map(|number| format!("group {number}")).collect();
+    assert_eq!(roles(json!(many)), many, "none is left out");
     let name = |value| read_changed("name", value).unwrap().name;
     assert_eq!(name(json!("x".repeat(257))), None);
     assert_eq!(name(json!(" ")), None);
@@ -326,7 +329,32 @@ fn begun(attempts: &mut Attempts, seed: u8, now: Timestamp) -> Started {
     for (index, byte) in random.iter_mut().enumerate() {
         *byte = byte.wrapping_add((index / 32) as u8);
     }
-    attempts.begin(&random, "/apps", now, |_, _| ()).0
+    attempts.begin(&random, ("/apps", None), now, |_, _| ()).0
+}
+
+#[test]
+fn nobody_drives_out_the_sign_ins_of_others() {
+    let mut attempts = Attempts::default();
+    let mut begin = |number: usize, client: &str| {
+        let mut random = [0; 128];
+        random.chunks_mut(32).enumerate().for_each(|(part, bytes)| {
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            bytes[31] = part as u8;
+        });
+        let from = ("/", Some(client.parse().unwrap()));
+        attempts.begin(&random, from, Timestamp(number as i64), |_, _| ()).0
+    };
+    let theirs = begin(0, "192.0.2.1");
+    let first = begin(1, "2001:db8::1");
+    // They have a whole network of addresses.
+    let flood: Vec<_> = (2..ATTEMPTS_MAX + 2)
+        .map(|number| begin(number, &format!("2001:db8::{number:x}")))
+        .collect();
+    let now = Timestamp(ATTEMPTS_MAX as i64 + 2);
+    assert!(attempts.take(&theirs.state, &theirs.cookie, now).is_some());
+    assert!(attempts.take(&first.state, &first.cookie, now).is_none());
+    assert!(attempts.take(&flood[0].state, &flood[0].cookie, now).is_none());
+    assert!(attempts.take(&flood[1].state, &flood[1].cookie, now).is_some());
 }
 
 #[test]
@@ -356,7 +384,7 @@ fn the_addresses_hold_what_the_flow_needs_and_no_secret() {
     let describe = |state: &str, attempt: &Attempt| {
         provider.authorization((CLIENT, "openid profile"), redirect, state, attempt)
     };
-    let (started, address) = attempts.begin(&[7; 128], "", Timestamp(0), describe);
+    let (started, address) = attempts.begin(&[7; 128], ("", None), Timestamp(0), describe);
     let attempt = attempts.take(&started.state, &started.cookie, Timestamp(1)).unwrap();
     let challenge = attempt.challenge();
     assert_eq!(

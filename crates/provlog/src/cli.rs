@@ -371,7 +371,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         }
         Command::Config(ConfigCommand::Check(config)) => {
             config.tls_files().map_err(Failure::Wrong)?;
-            config.oidc.settings(config.no_pages).map_err(Failure::Wrong)?;
+            config.sign_in().map_err(Failure::Wrong)?;
             let matches = matches.subcommand_matches("config");
             let matches = matches.and_then(|config| config.subcommand_matches("check"));
             let text = matches.map(|check| settings::effective(&serve(), check, settings.as_ref()));

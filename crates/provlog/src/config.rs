@@ -116,6 +116,16 @@ impl ServeConfig {
         after.into_iter().map(Duration::from_millis).collect()
     }
 
+    /// How people sign in with an identity provider, if they may. Reads the secret.
+    ///
+    /// # Errors
+    /// When it is not configured as it must be.
+    pub(crate) fn sign_in(&self) -> Result<Option<Settings>, String> {
+        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        let own = || format!("{scheme}://{}", self.listen);
+        self.oidc.settings(self.no_pages, &self.public_url.clone().unwrap_or_else(own))
+    }
+
     /// The files of the certificate and its key, when the server speaks TLS. That one needs the other
     /// is no rule of clap's: each may come from the configuration file, whose settings are defaults
     /// there.
@@ -169,11 +179,12 @@ pub struct OidcConfig {
 const SECRET_BYTES_MAX: u64 = 4_096;
 
 impl OidcConfig {
-    /// What signing in needs, if it is configured. Reads the secret.
+    /// What signing in needs at a server that is reached at `url`, if it is configured. Reads the secret.
     ///
     /// # Errors
-    /// When only some of it is configured, the secret cannot be read, or there are no pages to sign in at.
-    pub(crate) fn settings(&self, no_pages: bool) -> Result<Option<Settings>, String> {
+    /// When only some of it is configured, the secret cannot be read, there are no pages to sign in at, or what
+    /// signs somebody in would be sent without protection.
+    pub(crate) fn settings(&self, no_pages: bool, url: &str) -> Result<Option<Settings>, String> {
         let given = [
             ("--oidc-issuer", self.oidc_issuer.is_some()),
             ("--oidc-client-id", self.oidc_client_id.is_some()),
@@ -195,6 +206,12 @@ impl OidcConfig {
         };
         if no_pages {
             return Err("--oidc-issuer is set, but --no-pages leaves no page to sign in at".into());
+        }
+        if oidc::issuer(url).is_err() {
+            return Err(format!(
+                "--oidc-issuer is set, but whoever signs in would come back to {url}, where others can read \
+                 along: --public-url must be https (http is for this machine only)"
+            ));
         }
         Ok(Some(Settings {
             issuer,
@@ -300,6 +317,7 @@ mod tests {
 
     #[test]
     fn signing_in_is_configured_whole_or_not_at_all() {
+        const URL: &str = "https://audit.example";
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         std::fs::write(&file, "s3cret\n").unwrap();
@@ -311,26 +329,32 @@ mod tests {
             oidc_role_claim: "roles".into(),
             oidc_role_map: Some("a=admin".into()),
         };
-        let settings = whole.settings(false).unwrap().unwrap();
+        let settings = whole.settings(false, URL).unwrap().unwrap();
         assert_eq!((settings.secret.as_str(), settings.client.as_str()), ("s3cret", "provlog"));
         assert!(!format!("{settings:?}").contains("s3cret"));
-        assert!(whole.settings(true).unwrap_err().contains("--no-pages"));
+        assert!(whole.settings(true, URL).unwrap_err().contains("--no-pages"));
+        for url in ["http://127.0.0.1:8080", "http://[::1]:0", "http://localhost:1"] {
+            assert!(whole.settings(false, url).is_ok(), "{url}");
+        }
+        for url in ["http://audit.example", "http://0.0.0.0:8080", "http://192.0.2.1:8080"] {
+            assert!(whole.settings(false, url).unwrap_err().contains(url));
+        }
 
         let half = OidcConfig { oidc_client_id: None, oidc_role_map: None, ..whole.clone() };
-        let words = half.settings(false).unwrap_err();
+        let words = half.settings(false, URL).unwrap_err();
         assert_eq!(
             words,
             "--oidc-issuer is set, but signing in with it also needs --oidc-client-id, --oidc-role-map"
         );
         let none = OidcConfig { oidc_issuer: None, oidc_client_secret_file: None, ..half };
-        assert!(none.settings(true).unwrap().is_none());
+        assert!(none.settings(true, URL).unwrap().is_none());
 
         std::fs::write(&file, " \n").unwrap();
-        assert!(whole.settings(false).unwrap_err().contains("is empty"));
+        assert!(whole.settings(false, URL).unwrap_err().contains("is empty"));
         std::fs::write(&file, "x".repeat(5_000)).unwrap();
-        assert!(whole.settings(false).unwrap_err().contains("is longer than"));
+        assert!(whole.settings(false, URL).unwrap_err().contains("is longer than"));
         std::fs::remove_file(&file).unwrap();
-        assert!(whole.settings(false).unwrap_err().contains("No such file"));
+        assert!(whole.settings(false, URL).unwrap_err().contains("No such file"));
     }
 
     #[test]

@@ -374,7 +374,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         files.map(|(certificate, key)| Tls::read(certificate, key).map(Arc::new)).transpose()
     });
     let tls = tls.map_err(RunError::Config)?;
-    let sign_in = config.oidc.settings(config.no_pages).map_err(RunError::Config)?;
+    let sign_in = config.sign_in().map_err(RunError::Config)?;
     // Before the log is opened, so that a port in use leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;

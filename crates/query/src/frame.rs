@@ -18,6 +18,7 @@ use tracing::Instrument;
 use crate::Query;
 use crate::error::{Error, Problem};
 use crate::http::Kept;
+use crate::sign_in;
 
 /// Memory reserved for the metrics text.
 const METRICS_BYTES: usize = 32 << 10;
@@ -145,6 +146,8 @@ impl Answered {
         match request.uri().path() {
             "/metrics" => Answered::AtOnce(METRICS_BYTES),
             "/livez" | "/readyz" | "/openapi.json" | "/api/v1/export" => Answered::Short,
+            // It waits for the identity provider, in a place of its own.
+            path if path.starts_with(sign_in::ADDRESS) => Answered::Short,
             // HEAD makes the whole answer too, to know its length.
             _ if matches!(*request.method(), Method::GET | Method::HEAD) => Answered::AfterWork,
             _ => Answered::Short,

@@ -265,8 +265,9 @@ impl Visitor {
     pub async fn to_provider(self, next: &str) -> Result<ToProvider, Refusal> {
         let query = &self.ask.query;
         let sign_in = query.sign_in.as_ref().ok_or(Error::NotFound(NO_PROVIDER))?;
-        let begun = sign_in.begin(&query.public_url, next, query.committer.now()).await;
-        let (address, cookie) = begun?;
+        let from = (next, origin_of(&self.parts).client);
+        let begun = sign_in.begin(&query.public_url, from, &|| query.committer.now()).await;
+        let (address, cookie) = begun.inspect_err(told)?;
         Ok(ToProvider { address, cookie: query.sessions.sign_in_cookie(&cookie) })
     }
 
@@ -278,10 +279,20 @@ impl Visitor {
         let query = Arc::clone(&self.ask.query);
         let sign_in = query.sign_in.as_ref().ok_or(Error::NotFound(NO_PROVIDER))?;
         let cookie = query.sessions.sign_in_brought(&self.parts.headers);
-        let now = query.committer.now();
-        let person = sign_in.finish(&query.public_url, cookie.as_deref(), brought, now).await?;
-        let proven = query.credential_of(&person, origin_of(&self.parts)).await?;
-        let (Proven::Valid(number) | Proven::Revoked(number)) = proven;
+        let now = || query.committer.now();
+        let person = sign_in.finish(&query.public_url, cookie.as_deref(), brought, &now).await;
+        let person = person.inspect_err(told)?;
+        let number = match query.credential_of(&person, origin_of(&self.parts)).await? {
+            Proven::Valid(number) | Proven::Revoked(number) => number,
+            Proven::Refused(before, words) => {
+                if let Some(before) = before {
+                    query.sessions.end_all(before);
+                }
+                let error = Error::SignIn(words.to_owned());
+                told(&error);
+                return Err(error.into());
+            }
+        };
         // No page of ours sent the browser here: the state and its cookie prove that it began here.
         let sender = Sender::proven(&self.parts, number);
         let session = self.begin_proven(sender).await;
@@ -444,6 +455,13 @@ impl Watch {
             make(&visit).map_err(|refusal| refusal.0)
         });
         Ok(made.await?)
+    }
+}
+
+/// Tells who runs the server why somebody does not come in. The words repeat nothing of what was sent.
+fn told(error: &Error) {
+    if let Error::SignIn(_) | Error::Provider(_) | Error::SignInBusy = error {
+        tracing::info!(why = %error, "a sign-in was refused");
     }
 }
 

@@ -50,6 +50,58 @@ test('another role at the next sign-in changes the same credential', async ({ pa
   expect(seen.at(-1).role).toBe('admin');
 });
 
+test('a role for one application shows that one alone', async ({ page, server, visit }) => {
+  for (const application of ['boat', 'ferry']) {
+    const { secretToken } = await server.api('POST', '/api/v1/apps', { body: { application } });
+    await server.api('POST', `/apps/${application}/scim/v2/Users`, {
+      token: secretToken,
+      headers: { 'content-type': 'application/scim+json' },
+      body: JSON.stringify({
+        schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+        userName: `captain@${application}.example`,
+        active: true,
+      }),
+    });
+  }
+  expect(await comeIn(page, 'liv')).toBe(303);
+  await expect(page.getByText('Liv Aas')).toBeVisible();
+  const { rows } = await (await page.request.get('/api/v1/apps')).json();
+  expect(rows.map((row) => row.application)).toEqual(['boat']);
+  for (const address of [
+    ...['/', '/apps', '/apps/boat', '/apps/boat/users', '/apps/boat/groups', '/operations', '/reports'],
+    ...['/access-log', '/configuration-log', '/reviews', '/integrity', '/saved-questions'],
+    '/apps/boat/users/userName:captain@boat.example',
+  ]) {
+    await visit(address);
+    expect((await page.content()).toLowerCase(), address).not.toContain('ferry');
+  }
+  for (const [address, status] of [
+    ['/apps/ferry', 404],
+    ['/apps/ferry/users', 404],
+    ['/apps/ferry/users/userName:captain@ferry.example', 404],
+    ['/operations?app=ferry', 404],
+    ['/tokens', 403],
+    ['/admin', 403],
+  ]) {
+    await visit(address, status);
+    await expect(page.locator('main')).not.toContainText('captain@ferry.example');
+  }
+});
+
+test('who has no role any more is out in every browser', async ({ page, server }) => {
+  server.people.eva = { name: 'Eva Moen', roles: ['auditors'] };
+  expect(await comeIn(page, 'eva')).toBe(303);
+  const before = await page.context().cookies(server.url);
+  server.people.eva.roles = ['readers'];
+  await page.context().clearCookies();
+  expect(await comeIn(page, 'eva')).toBe(403);
+  await expect(page.getByText('nothing that it says of you gives a role here')).toBeVisible();
+  await page.context().clearCookies();
+  await page.context().addCookies(before);
+  await page.goto('/apps');
+  await expect(page).toHaveURL(/\/login/);
+});
+
 test('without a role nobody comes in, and an answer counts once', async ({ page, server }) => {
   expect(await comeIn(page, 'tom')).toBe(403);
   await expect(page.getByText('nothing that it says of you gives a role here')).toBeVisible();

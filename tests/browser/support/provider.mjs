@@ -14,6 +14,7 @@ const people = () => ({
   mira: { name: 'Mira Lund', roles: ['readers', 'auditors'] },
   ada: { name: 'Ada Berg', roles: ['admins'] },
   tom: { name: 'Tom Reed', roles: ['readers'] },
+  liv: { name: 'Liv Aas', roles: ['boat-auditors'] },
 });
 
 // The page at which somebody says who they are; nobody here has a password.

@@ -1,6 +1,7 @@
 //! The flow against a provider of our own making.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -126,7 +127,7 @@ impl State {
 
 /// A browser that was sent to the provider and comes back.
 async fn through(fake: &Fake, sign_in: &SignIn) -> (String, Brought) {
-    let (address, cookie) = sign_in.begin(PUBLIC_URL, "/apps", START).await.unwrap();
+    let (address, cookie) = sign_in.begin(PUBLIC_URL, ("/apps", None), &|| START).await.unwrap();
     let asked = pairs(address.split_once('?').unwrap().1);
     fake.with(|state| {
         state.nonce.clone_from(&asked["nonce"]);
@@ -142,7 +143,7 @@ async fn finish(
     brought: Brought,
     now: Timestamp,
 ) -> Result<KnownPerson, String> {
-    let done = sign_in.finish(PUBLIC_URL, Some(cookie), brought, now).await;
+    let done = sign_in.finish(PUBLIC_URL, Some(cookie), brought, &|| now).await;
     done.map_err(|error| error.to_string())
 }
 
@@ -165,7 +166,7 @@ async fn somebody_signs_in_once_with_what_the_provider_says() {
     let again = copy(&brought);
     let person = finish(&sign_in, &cookie, brought, START).await.unwrap();
     assert_eq!((person.claims.subject.as_str(), person.next.as_str()), ("248", "/apps"));
-    assert_eq!(person.given, Given { role: Role::Auditor, application: None });
+    assert_eq!(person.given, Some(Given { role: Role::Auditor, application: None }));
     let twice = finish(&sign_in, &cookie, again, START).await.err().unwrap();
     assert!(twice.contains("was used already"), "{twice}");
 
@@ -174,7 +175,7 @@ async fn somebody_signs_in_once_with_what_the_provider_says() {
     let calls = fake.with(|state| state.calls.clone());
     assert_eq!(calls, ["/.well-known/openid-configuration", "/jwks", "/token", "/token"], "kept");
     let later = Timestamp(START.0 + KNOWN_MAX_S * 1_000_000);
-    sign_in.begin(PUBLIC_URL, "/", later).await.unwrap();
+    sign_in.begin(PUBLIC_URL, ("/", None), &|| later).await.unwrap();
     assert_eq!(fake.with(|state| state.calls.len()), 6, "read again");
 }
 
@@ -195,13 +196,14 @@ async fn nobody_signs_in_with_what_is_not_theirs() {
     refused(|brought| brought.code = Some("x".repeat(5_000)), "too long").await;
     refused(|brought| brought.error = Some("access_denied".into()), "cancelled").await;
     refused(|brought| brought.error = Some("<b>".into()), "could not sign you in").await;
+    refused(|brought| brought.error = Some("invalid_scope".into()), "could not sign you in").await;
     refused(|brought| brought.issuer = Some("https://evil.example".into()), "another").await;
 
     let (theirs, _) = through(&fake, &sign_in).await;
     let (_, mine) = through(&fake, &sign_in).await;
     assert!(finish(&sign_in, &theirs, mine, START).await.is_err(), "the cookie of another");
     let (_, brought) = through(&fake, &sign_in).await;
-    assert!(sign_in.finish(PUBLIC_URL, None, brought, START).await.is_err(), "no cookie");
+    assert!(sign_in.finish(PUBLIC_URL, None, brought, &|| START).await.is_err(), "no cookie");
     // A token of another sign-in.
     let (cookie, brought) = through(&fake, &sign_in).await;
     fake.with(|state| state.nonce = "another".into());
@@ -213,7 +215,7 @@ async fn nobody_signs_in_with_what_is_not_theirs() {
 }
 
 #[tokio::test]
-async fn without_a_value_that_the_map_names_nobody_is_let_in() {
+async fn without_a_value_that_the_map_names_there_is_no_role() {
     let fake = Fake::new();
     let sign_in = fake.sign_in();
     for claims in
@@ -221,8 +223,8 @@ async fn without_a_value_that_the_map_names_nobody_is_let_in() {
     {
         fake.with(|state| state.claims = claims);
         let (cookie, brought) = through(&fake, &sign_in).await;
-        let words = finish(&sign_in, &cookie, brought, START).await.err().unwrap();
-        assert!(words.contains("nothing that it says of you gives a role"), "{words}");
+        let person = finish(&sign_in, &cookie, brought, START).await.unwrap();
+        assert_eq!(person.given, None);
     }
 }
 
@@ -239,20 +241,79 @@ async fn new_keys_are_read_when_the_known_ones_do_not_fit() {
     let (cookie, brought) = through(&fake, &sign_in).await;
     let later = Timestamp(START.0 + KEYS_AGAIN_S * 1_000_000);
     finish(&sign_in, &cookie, brought, later).await.unwrap();
+    // Another key under the same id.
+    fake.with(|state| state.key = new_key());
+    let (cookie, brought) = through(&fake, &sign_in).await;
+    let later = Timestamp(later.0 + KEYS_AGAIN_S * 1_000_000);
+    finish(&sign_in, &cookie, brought, later).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_told_and_asked_again() {
     let fake = Fake::new();
     let sign_in = fake.sign_in();
+    let begin = async |at: Timestamp| sign_in.begin(PUBLIC_URL, ("/", None), &|| at).await;
     fake.with(|state| state.is_down = true);
-    let words = sign_in.begin(PUBLIC_URL, "/", START).await.err().unwrap().to_string();
-    assert!(words.contains("did not answer: its server cannot be reached"), "{words}");
+    let down = "did not answer: its server cannot be reached";
+    let just_before = Timestamp(START.0 + FAILED_AGAIN_S * 1_000_000 - 1);
+    for at in [START, START, just_before] {
+        let words = begin(at).await.err().unwrap().to_string();
+        assert!(words.contains(down), "{words}");
+    }
+    assert_eq!(fake.with(|state| state.calls.len()), 1, "not for everybody who asks");
     fake.with(|state| state.is_down = false);
-    sign_in.begin(PUBLIC_URL, "/", START).await.unwrap();
+    assert!(begin(just_before).await.is_err());
+    let then = Timestamp(just_before.0 + 1);
+    begin(then).await.unwrap();
+    begin(then).await.unwrap();
 
-    let turns: Vec<_> = (0..WAITING_MAX).map(|_| sign_in.turn().unwrap()).collect();
-    assert!(matches!(sign_in.begin(PUBLIC_URL, "/", START).await, Err(Error::Full(_))));
-    drop(turns);
-    sign_in.begin(PUBLIC_URL, "/", START).await.unwrap();
+    let (cookie, brought) = through(&fake, &sign_in).await;
+    let again = copy(&brought);
+    let places: Vec<_> = (0..WAITING_MAX).map(|_| sign_in.place().unwrap()).collect();
+    assert!(matches!(begin(then).await, Err(Error::SignInBusy)));
+    let words = finish(&sign_in, &cookie, brought, START).await.err().unwrap();
+    assert!(words.contains("too many people"), "{words}");
+    drop(places);
+    finish(&sign_in, &cookie, again, START).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_keeps_its_place_though_nobody_waits_for_it() {
+    let (begun, mut calls) = tokio::sync::mpsc::unbounded_channel();
+    let call = move |call: Call| {
+        begun.send(call).unwrap();
+        Box::pin(std::future::pending()) as _
+    };
+    let sign_in = SignIn::new(Fake::new().sign_in().settings, Arc::new(call));
+    for _ in 0..WAITING_MAX {
+        // The browser leaves while the provider is asked.
+        let begin = sign_in.begin(PUBLIC_URL, ("/", None), &|| START);
+        assert!(polled_once(begin).is_none());
+    }
+    assert!(matches!(
+        sign_in.begin(PUBLIC_URL, ("/", None), &|| START).await,
+        Err(Error::SignInBusy)
+    ));
+    drop(calls.recv().await);
+    assert!(sign_in.place().is_ok(), "one call has ended");
+}
+
+/// What a future gives at once, if it does. It is dropped.
+fn polled_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => Some(value),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_judged_at_the_time_at_which_it_came() {
+    let fake = Fake::new();
+    let sign_in = fake.sign_in();
+    let (cookie, brought) = through(&fake, &sign_in).await;
+    // It waits for minutes; the provider's token is issued after that.
+    let elapsed = std::sync::atomic::AtomicI64::new(-120_000_000);
+    let now = || Timestamp(START.0 + elapsed.fetch_add(60_000_000, Ordering::Relaxed));
+    sign_in.finish(PUBLIC_URL, Some(&cookie), brought, &now).await.unwrap();
 }
