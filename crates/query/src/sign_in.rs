@@ -378,6 +378,9 @@ impl Query {
                 let number = before.as_ref().map(|row| row.number);
                 told(Ok(Proven::Refused(number, words)))
             };
+            if let Some(row) = before.as_ref().filter(|row| row.revoked_seq.is_some()) {
+                return told(Ok(Proven::Revoked(row.number)));
+            }
             let Some(Given { role, application }) = given else { return refuse(NO_ROLE) };
             let application = match &application {
                 None => Application::RECORDER,
@@ -387,9 +390,6 @@ impl Query {
                 },
             };
             let number = match &before {
-                Some(row) if row.revoked_seq.is_some() => {
-                    return told(Ok(Proven::Revoked(row.number)));
-                }
                 Some(row) if (row.role, row.application) == (role, application) => {
                     return told(Ok(Proven::Valid(row.number)));
                 }

@@ -285,12 +285,15 @@ impl Visitor {
         let number = match query.credential_of(&person, origin_of(&self.parts)).await? {
             Proven::Valid(number) | Proven::Revoked(number) => number,
             Proven::Refused(before, words) => {
-                if let Some(before) = before {
-                    query.sessions.end_all(before);
-                }
                 let error = Error::SignIn(words.to_owned());
                 told(&error);
-                return Err(error.into());
+                let Some(before) = before else { return Err(error.into()) };
+                query.sessions.end_all(before);
+                let ask = self.signing_in(Sender::proven(&self.parts, before));
+                return Err(match ask.answer::<Credentialed>(|_| Err(error)).await {
+                    Err(error) => error.into(),
+                    Ok(_) => Error::Defect.into(),
+                });
             }
         };
         // No page of ours sent the browser here: the state and its cookie prove that it began here.
@@ -319,10 +322,7 @@ impl Visitor {
 
     /// Begins a session. Whether the browser wants it was checked before.
     async fn begin_proven(self, sender: Sender) -> Result<String, Refusal> {
-        let mut ask = self.ask;
-        ask.sender = sender;
-        ask.uri = Uri::from_static(LOGIN);
-        LOGIN.clone_into(&mut ask.route);
+        let ask = self.signing_in(sender);
         let query = Arc::clone(&ask.query);
         // A browser that was signed in before gets a new session, so that none can be planted.
         let before = query.sessions.brought(&self.parts.headers);
@@ -333,6 +333,15 @@ impl Visitor {
         }
         let secret = query.sessions.begin(credential, query.committer.now());
         Ok(query.sessions.cookie(&secret.map_err(Error::Random)?))
+    }
+
+    /// A sign-in as it is recorded.
+    fn signing_in(&self, sender: Sender) -> Ask {
+        let mut ask = Ask::of(&self.parts, &self.ask.query);
+        ask.sender = sender;
+        ask.uri = Uri::from_static(LOGIN);
+        LOGIN.clone_into(&mut ask.route);
+        ask
     }
 
     /// Ends the session. Returns the cookie that the browser forgets it by.

@@ -96,6 +96,9 @@ test('who has no role any more is out in every browser', async ({ page, server }
   await page.context().clearCookies();
   expect(await comeIn(page, 'eva')).toBe(403);
   await expect(page.getByText('nothing that it says of you gives a role here')).toBeVisible();
+  const one = (await tokens(server)).find((row) => row.name === 'Eva Moen');
+  const asked = (await server.get('/access-log')).rows.filter((row) => row.actorId === one.id);
+  expect([asked[0].route, asked[0].status]).toEqual(['/login', 403]);
   await page.context().clearCookies();
   await page.context().addCookies(before);
   await page.goto('/apps');
