@@ -188,6 +188,7 @@ boat     Paper boat   yes     2026-03-01, 2026-06-01
         named["name"] = json!("yearly audit");
         named["lastUsedAt"] = json!("2026-03-01T08:00:00.000000Z");
         named["lastUsedSeq"] = json!(940);
+        named["issuer"] = json!("https://id.example");
         let rows = [
             row(none.clone(), none.clone(), true),
             named.clone(),
@@ -198,9 +199,9 @@ boat     Paper boat   yes     2026-03-01, 2026-06-01
             &[],
             &rows,
             "\
-Id  Role  Application  Name          Issued                By  Valid                         Last used
+Id  Role  Application  Name          Issued                By  Valid                         Last used             Signs in with
 3   scim  paperboat                  2026-01-12T08:00:04Z  1   yes                           never
-3   scim  paperboat    yearly audit  2026-01-12T08:00:04Z  1   until 2026-04-01T00:00:00Z    2026-03-01T08:00:00Z
+3   scim  paperboat    yearly audit  2026-01-12T08:00:04Z  1   until 2026-04-01T00:00:00Z    2026-03-01T08:00:00Z  https://id.example
 3   scim  paperboat                  2026-01-12T08:00:04Z  1   expired 2026-04-01T00:00:00Z  never
 3   scim  paperboat                  2026-01-12T08:00:04Z  1   revoked (event 977)           never
 ",
