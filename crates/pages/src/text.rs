@@ -30,7 +30,8 @@ impl Escaper for Visible {
     }
 }
 
-fn is_unseen(char: char) -> bool {
+/// Whether a character acts and is not seen.
+pub(crate) fn is_unseen(char: char) -> bool {
     (char.is_control() && !matches!(char, '\n' | '\t'))
         || matches!(char,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

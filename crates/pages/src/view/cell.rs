@@ -208,9 +208,10 @@ impl Cell {
         self.text.len() > SHOWN_CHARS && self.text.chars().nth(SHOWN_CHARS).is_some()
     }
 
-    /// Whether a word is so long that it may break anywhere.
+    /// Whether a word is so long that it may break anywhere; a character that is not seen is written out.
     fn has_long_word(&self) -> bool {
         self.text.split_whitespace().any(|word| word.len() > WORD_BYTES)
+            || self.text.chars().any(text::is_unseen)
     }
 
     /// Whether names of SCIM's extensions are in it.
