@@ -13,6 +13,6 @@ export async function stops(server) {
     { name: 'members', address: `${groupPath}/members?at=2026-06-10` },
     { name: 'stays', address: `${groupPath}/intervals` },
     { name: 'application', address: `/apps/${APP}` },
-    { name: 'matrix', address: `/apps/${APP}/matrix?at=2026-06-15` },
+    { name: 'matrix', address: `/apps/${APP}/matrix?at=2026-06-15&compare=2026-05-01` },
   ];
 }
