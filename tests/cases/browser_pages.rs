@@ -109,6 +109,13 @@ fn next_of(page: &str) -> Option<String> {
     Some(before.rsplit("href=\"").next().unwrap().replace("&#38;", "&"))
 }
 
+/// Names and ids that the page of one thing has in whatever form.
+fn told_of_one(resource: &Value) -> Vec<String> {
+    let names = ["userName", "displayName", "application", "conclusion", "outcome", "eventId"];
+    let names = names.iter().filter_map(|name| resource[*name].as_str());
+    names.filter(|name| name.len() < 60).map(str::to_owned).collect()
+}
+
 /// The cells that a page shows for the rows of an answer of the API.
 fn expected(described: &'static Described, answer: &Map<String, Value>) -> Vec<Vec<String>> {
     let asked: Vec<(String, String)> = answer["query"]
@@ -166,7 +173,12 @@ async fn a_page_shows_the_rows_of_the_api_on_all_its_pages() {
                 let Fact::Access(access) = &event.header.fact else { panic!("{opened}: {left:?}") };
                 assert_eq!((access.route.as_str(), access.status), (one.path, 200), "{opened}");
                 let answer = answer.body.as_object().unwrap();
-                if one.shape != Shape::One {
+                if one.shape == Shape::One {
+                    let page = text_of(shown.body());
+                    for text in told_of_one(&answer["resource"]) {
+                        assert!(page.contains(&text), "{opened}: no {text}");
+                    }
+                } else {
                     let rows = answer["rows"].as_array().unwrap().len() as u64;
                     assert_eq!(access.rows, rows, "{opened}");
                     let expected = expected(one, answer);
@@ -225,6 +237,18 @@ async fn an_auditor_of_one_application_sees_no_other_on_any_page() {
                 );
             }
         }
+    }
+    // Pages that are not one question's.
+    for path in ["/", "/integrity", "/reports", "/reviews", "/operations?q=", "/overview"] {
+        let page = get(&world, path, token).await;
+        assert_eq!(page.status(), 200, "{path}");
+        for word in ["boat", "mira"] {
+            assert!(!page.body().contains(word), "{path}: {word}: {}", page.body());
+        }
+        let all = get(&world, path, &world.server.admin_token).await;
+        // These two name no application here, whoever asks.
+        let tells = !matches!(path, "/reports" | "/integrity");
+        assert!(!tells || all.body().contains("boat"), "{path} tells an admin of boat");
     }
     world.server.close().await;
 }

@@ -236,6 +236,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_encoded_as_one_segment() {
+        let check = |text: &str, expected: &str| assert_eq!(encoded(text), expected);
+        check("2819c223-7f76", "2819c223-7f76");
+        check("displayName:R&D / Zoë?#%", "displayName%3AR%26D%20%2F%20Zo%C3%AB%3F%23%25");
+        check("\r\n", "%0D%0A");
+    }
+
+    #[test]
     fn a_typed_name_is_an_id_a_named_attribute_or_a_name() {
         let check = |name: &str, expected: &str| {
             assert_eq!(encoded(&named(name, "userName")), expected, "{name}");

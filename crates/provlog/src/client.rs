@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+pub(crate) use answers::encoded;
 use serde_json::{Map, Value};
 use store::with_causes;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -167,26 +167,10 @@ fn token(config: &ClientConfig) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-/// Characters that are not percent-encoded (RFC 3986 §2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A percent-encoded text, for one segment of a path or one value of a query.
-pub(crate) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_text_is_encoded_as_one_segment() {
-        let check = |text: &str, expected: &str| assert_eq!(encoded(text), expected);
-        check("2819c223-7f76", "2819c223-7f76");
-        check("displayName:R&D / Zoë?#%", "displayName%3AR%26D%20%2F%20Zo%C3%AB%3F%23%25");
-        check("\r\n", "%0D%0A");
-    }
 
     #[test]
     fn a_refusal_lists_the_ids_that_a_name_may_mean() {

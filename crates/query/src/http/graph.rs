@@ -4,13 +4,13 @@
 //! Graph takes addresses in any case, with a trailing slash, and with a key in parentheses. So this file
 //! handles everything below `/v1.0` and `/beta`, and refuses unknown addresses in Graph's form.
 
+use answers::encoded;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::key::Moment;
@@ -356,23 +356,16 @@ impl Options {
         ];
         for (name, value) in kept {
             if let Some(value) = value {
-                url.push_str(&format!("{name}={}&", escaped(value)));
+                url.push_str(&format!("{name}={}&", encoded(value)));
             }
         }
-        url.push_str(&format!("$skiptoken={}", escaped(token)));
+        url.push_str(&format!("$skiptoken={}", encoded(token)));
         url
     }
 }
 
 const UNKNOWN: &str = "an unknown query option; there are $filter, $orderby, $top, $skiptoken, $count and \
                        $select";
-
-/// Characters that an address need not escape (RFC 3986 §2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
 
 /// `GET /v1.0/auditLogs/provisioning`
 async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
