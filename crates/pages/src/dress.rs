@@ -26,7 +26,7 @@ pub(crate) async fn dressed(request: Request, next: Next) -> Response {
     if is_page && let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match problem.status {
             StatusCode::UNAUTHORIZED => to_login(&method, &uri, response),
-            _ => keeping_headers(response, crate::error::page(&problem, has_cookie)),
+            _ => keeping_headers(response, crate::error::page(&problem, &uri, has_cookie)),
         };
     }
     if is_html(&response) {

@@ -1,21 +1,20 @@
 //! Errors as pages: what was wrong, and what to do.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use query::visit::Problem;
 
+use crate::address::encoded;
 use crate::view::{ErrorPage, Link, Shell};
 
-/// The page of a problem, for somebody who seems to be signed in or not.
-pub(crate) fn page(problem: &Problem, is_signed_in: bool) -> Response {
-    let mut hints: Vec<Link> = problem
-        .candidates
-        .iter()
-        .map(|id| {
-            Link::text(format!("One of those meant may be {id}: put it in the name's place."))
-        })
-        .collect();
+/// The page of a problem with the request to an address, for somebody who seems to be signed in or not.
+pub(crate) fn page(problem: &Problem, uri: &Uri, is_signed_in: bool) -> Response {
+    let meant = problem.candidates.iter().map(|id| {
+        let words = format!("One of those meant is {id}");
+        Link { text: words, href: with_id(uri, id) }
+    });
+    let mut hints: Vec<Link> = meant.collect();
     hints.extend(match problem.slug {
         "sign-in" | "identity-provider" => {
             vec![Link::to("Sign in again, or with a token", "/login")]
@@ -36,6 +35,18 @@ pub(crate) fn page(problem: &Problem, is_signed_in: bool) -> Response {
     let mut response = rendered(&page);
     *response.status_mut() = problem.status;
     response
+}
+
+/// The same address with an id in place of the ambiguous name in its path.
+fn with_id(uri: &Uri, id: &str) -> Option<String> {
+    let name = encoded(&format!("id:{id}"));
+    let mut segments: Vec<&str> = uri.path().split('/').collect();
+    let ["", "apps", _, "users" | "groups", named, ..] = segments.as_mut_slice() else {
+        return None;
+    };
+    *named = &name;
+    let path = segments.join("/");
+    Some(uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}")))
 }
 
 /// What may help, by the kind of error.
@@ -88,6 +99,19 @@ pub(crate) fn rendered(template: &impl Template) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_takes_the_place_of_an_ambiguous_name() {
+        let check = |address: &str, expected: Option<&str>| {
+            let uri: Uri = address.parse().unwrap();
+            assert_eq!(with_id(&uri, "7/8").as_deref(), expected, "{address}");
+        };
+        let members = "/apps/boat/groups/displayName%3ACrew/members?at=2026-03-31";
+        check(members, Some("/apps/boat/groups/id%3A7%2F8/members?at=2026-03-31"));
+        check("/apps/boat/users/displayName%3AMira", Some("/apps/boat/users/id%3A7%2F8"));
+        check("/apps/boat/matrix?groups=displayName%3ACrew", None);
+        check("/operations?resource=displayName%3ACrew", None);
+    }
 
     #[test]
     fn details_are_sentences() {

@@ -5,6 +5,7 @@ use answers::{AccessMatrix, Members, Outcome, Question, Reviews};
 use askama::Template;
 use axum::Router;
 use axum::extract::Form;
+use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use query::Query;
@@ -169,7 +170,9 @@ async fn add(
         .await?
     {
         Told::Done(added) => Ok(Redirect::to(&format!("/reviews/{}", added.seq)).into_response()),
-        Told::Refused(problem) => Ok(crate::error::page(&problem, true)),
+        Told::Refused(problem) => {
+            Ok(crate::error::page(&problem, &Uri::from_static("/reviews"), true))
+        }
     }
 }
 
