@@ -144,6 +144,7 @@ async fn a_page_of_a_user_does_not_take_what_it_leaves_out_for_nothing() {
     check(&page, &["Change before:", "No change after", "What happened lately"], &[]);
     let first = boat.page(&format!("{path}?at=2020-01-01")).await;
     check(&first, &["No change before", "What happened after"], &["Change after:"]);
+    check(&first, &["As of <b>before the first event</b>"], &["<b>event 0</b>"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,6 +156,11 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     // They existed before the baseline, so their start is not known.
     let users = proxied.rows("apps/boat/users");
     assert!(users.iter().all(|row| row["startKnown"] == false), "{:?}", users[0]);
+    let first = format!("users/{}", users[0]["userId"].as_str().unwrap());
+    for one in [&first, "groups/displayName:Deck"] {
+        let one = proxied.server.admin().get(&format!("/api/v1/apps/boat/{one}")).body;
+        assert_eq!((&one["exists"], &one["startKnown"]), (&json!("yes"), &json!(false)), "{one}");
+    }
     let members = proxied.rows("apps/boat/groups/displayName:Deck/members");
     assert_eq!(members.len(), 120);
     assert!(members.iter().all(|row| row["startKnown"] == false), "{:?}", members[0]);

@@ -29,7 +29,8 @@ pub struct GroupState {
     /// `imported` when nothing was recorded and imported logs alone tell of the group
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// False when imported logs alone tell of the group: it may have been there before the logs begin
+    /// False when the group may be older than the event: imported logs alone tell of it, or it was first
+    /// seen at an upstream
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_known: Option<bool>,
 }

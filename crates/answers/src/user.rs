@@ -54,7 +54,8 @@ pub struct UserSeen {
     /// `imported` if the user is known only from imported logs
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// False if the user is known only from imported logs: the account may be older than the logs
+    /// False if the account may be older than the event: the user is known only from imported logs, or was
+    /// first seen at an upstream
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_known: Option<bool>,
 }

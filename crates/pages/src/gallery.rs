@@ -62,7 +62,7 @@ fn shell(title: &str) -> Shell {
         stamp: Some(Stamp {
             query: format!("/apps/paperboat/groups/displayName:{title}/members?at=2026-03-31"),
             instants: "As of 2026-03-31 23:59:59 UTC".into(),
-            at_seq: 4_182_113,
+            at_seq: Some(4_182_113),
             generated_at: "2026-04-02T09:14:07.120000Z".into(),
             coverage: "coverage partial: 2 gaps".into(),
             access_seq: Some(4_182_114),

@@ -88,7 +88,7 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
         stamp: Some(Stamp {
             query: given.page(),
             instants: times(described, &answer),
-            at_seq: envelope.at_seq.unwrap_or_default(),
+            at_seq: envelope.at_seq,
             generated_at: envelope.generated_at.0.clone(),
             coverage: coverage(&envelope.coverage).words(),
             access_seq: None,

@@ -251,7 +251,7 @@ fn asked<Q: Page>(
     let stamp = Stamp {
         query: given.page(),
         instants: instants.clone(),
-        at_seq: envelope.at_seq.unwrap_or_default(),
+        at_seq: envelope.at_seq,
         generated_at: envelope.generated_at.0.clone(),
         coverage: coverage.words(),
         access_seq: None,

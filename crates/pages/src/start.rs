@@ -68,7 +68,7 @@ fn show(visit: &Visit<'_>) -> Result<StartPage, Refusal> {
         stamp: Some(Stamp {
             query: "/".to_owned(),
             instants: String::new(),
-            at_seq: envelope.head.seq.unwrap_or_default(),
+            at_seq: envelope.head.seq,
             generated_at: envelope.generated_at.0.clone(),
             coverage: coverage(&envelope.coverage).words(),
             access_seq: None,

@@ -99,8 +99,8 @@ pub struct Stamp {
     pub query: String,
     /// The instants that the answer is about, in words; empty if the page is about now.
     pub instants: String,
-    /// The event that the answer stands at.
-    pub at_seq: u64,
+    /// The event that the answer stands at; none before the first.
+    pub at_seq: Option<u64>,
     /// When the answer was made, RFC 3339.
     pub generated_at: String,
     /// Whether everything was watched, in a few words.
@@ -119,10 +119,13 @@ impl Stamp {
         self.query.len() > HEAD_CHARS
     }
 
-    /// The event's number as people read it.
+    /// The event as people read it.
     #[must_use]
     pub fn event(&self) -> String {
-        text::grouped(self.at_seq)
+        match self.at_seq {
+            Some(seq) => format!("event {}", text::grouped(seq)),
+            None => "before the first event".to_owned(),
+        }
     }
 
     /// The event that says that this page was read, as people read it.

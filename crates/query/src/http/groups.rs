@@ -87,7 +87,8 @@ fn imported(
 
 impl Answered for OneGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<OneGroup>, Error> {
-        let application = asked.application(&self.app)?.number;
+        let row = asked.application(&self.app)?;
+        let application = row.number;
         let stand = asked.standpoint()?;
         let record = &asked.reading.record.limited_to(stand.size);
         if is_only_imported(record, application)? {
@@ -96,8 +97,12 @@ impl Answered for OneGroup {
         let (view, named, at) = (&record.view, &self.group.0, stand.at_seq);
         let found = resource::named(view, application, ResourceType::GROUP, named, at)?;
         let (exists, exists_seq) = resource::existence(&found);
-        let beside =
-            GroupState { exists, exists_seq: Some(exists_seq), basis: None, start_known: None };
+        let beside = GroupState {
+            exists,
+            exists_seq: Some(exists_seq),
+            basis: None,
+            start_known: resource::start_seen(record, &row, &found)?,
+        };
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application])?;
         let answer = Found::new(record, &stand, &coverage).about(application, found.number);

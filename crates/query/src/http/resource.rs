@@ -44,6 +44,17 @@ pub(super) fn groups(
     rows.collect()
 }
 
+/// `Some(false)` for a resource that was there and whose creation was only seen at an upstream.
+pub(super) fn start_seen(
+    record: &Record<'_>,
+    row: &ApplicationRow,
+    found: &Resource,
+) -> Result<Option<bool>, Error> {
+    let Existence::Exists(version) = &found.existence else { return Ok(None) };
+    let known = start_known(record, row.upstream.is_some(), version.created_seq)?;
+    Ok((!known).then_some(false))
+}
+
 /// The user that an answer is about.
 pub(super) fn of_user(named: Identity) -> OfUser {
     OfUser { user_id: named.id, user_name: named.user_name }

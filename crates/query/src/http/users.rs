@@ -112,7 +112,7 @@ impl Answered for OneUser {
             groups,
             nested: self.include.map(|_| self.nested),
             basis: None,
-            start_known: None,
+            start_known: resource::start_seen(record, &application, &found)?,
         };
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application.number])?;
