@@ -257,7 +257,16 @@ async fn an_auditor_of_one_application_sees_no_other_on_any_page() {
 async fn a_page_keeps_everything_from_elsewhere_out() {
     let world = World::new().await;
     let token = world.server.admin_token.clone();
-    for path in ["/apps", "/login", "/nonsense", "/apps/boat/users?odd=1"] {
+    for path in [
+        "/apps",
+        "/login",
+        "/nonsense",
+        "/apps/boat/users?odd=1",
+        // What cannot be read.
+        "/login/%FF",
+        "/login?next=/&next=/",
+        "/apps/%FF/users",
+    ] {
         let page = get(&world, path, &token).await;
         let header = |name: &str| page.headers().get(name).map(|value| value.to_str().unwrap());
         let policy = header("content-security-policy").unwrap_or_default();
@@ -281,5 +290,9 @@ async fn a_page_keeps_everything_from_elsewhere_out() {
     let request = Request::get("/nonsense").body(Body::empty()).unwrap();
     let answer = world.server.request(request).await;
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    for path in ["/api/v1/apps", "/v1.0/auditLogs", "/metrics"] {
+        let answer = get(&world, path, &token).await;
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
     world.server.close().await;
 }
