@@ -69,7 +69,7 @@ pub(super) fn choice(visit: &Visit<'_>, given: &Given) -> Result<String, Refusal
     let choice = Choice {
         action: given.fill(template(described)),
         kept: kept.map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
-        legend: format!("Groups of the matrix, up to {}", query::MATRIX_GROUPS_MAX),
+        legend: format!("Tick the groups of the matrix, up to {}", query::MATRIX_GROUPS_MAX),
         groups: rows.iter().filter_map(|row| tick(row, &chosen)).collect(),
         left_out: (left_out > 0).then(|| {
             format!("{} more groups are not in this list: name them above.", grouped(left_out))
