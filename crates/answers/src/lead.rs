@@ -99,10 +99,17 @@ impl Lead {
         Some(Lead::Question(format!("{}?cycleId={}", Operations::PATH, encoded(id))))
     }
 
-    /// Leads to a question, if its address is one.
+    /// Leads to a question, if its address is one. What is sent to the same path, such as an import with
+    /// parameters of its own, is none.
     pub(crate) fn question(address: &str) -> Option<Lead> {
-        let path = address.split('?').next().unwrap_or_default();
-        question_at(path).map(|_| Lead::Question(address.to_owned()))
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let described = question_at(path)?;
+        let is_known = |pair: &str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            described.parameter(name).is_some()
+        };
+        let is_question = query.split('&').filter(|pair| !pair.is_empty()).all(is_known);
+        is_question.then(|| Lead::Question(address.to_owned()))
     }
 
     /// Its address in the API without [`API`], which is the address of its page. `application` is the one in
@@ -203,6 +210,10 @@ mod tests {
         let kite = Some(text("kite"));
         let group = Lead::group(kite.as_ref(), None, crew.as_ref());
         check(group, Some("/apps/kite/groups/displayName%3AR%26D%3A%20Oslo"));
+        let asked = "/api/v1/apps/kite/imports?limit=5";
+        check(Lead::question(asked), Some("/apps/kite/imports?limit=5"));
+        check(Lead::question("/api/v1/apps/kite/imports?run=26&check=true"), None);
+        check(Lead::question("/api/v1/nothing"), None);
         assert_eq!(user(&id, &none).unwrap().address(None), None, "no application");
     }
 

@@ -145,6 +145,8 @@ pub(crate) fn account_of(
     match (dangling, account_active) {
         (true, _) => "unknown".to_owned(),
         (_, Some(active)) => activity(active).to_owned(),
+        // Somebody of the other instant of a comparison, who has no account at this one.
+        _ if member_type.is_some_and(|kind| kind == "User") => "none".to_owned(),
         _ => or_nothing(member_type).to_lowercase(),
     }
 }

@@ -16,7 +16,7 @@ use crate::contents::{Contents, Entry};
 use crate::error::rendered;
 use crate::plain::PlainPage;
 use crate::question::{coverage, form, paged, rows_of, signed_in, take_away, times};
-use crate::view::{Cell, Empty, Fact, Facts, Link, Section, Shell, Stamp};
+use crate::view::{Cell, Empty, Fact, Facts, Link, Look, Section, Shell, Stamp};
 
 /// Without a start, the page shows this time.
 const SINCE: &str = "-90d";
@@ -148,7 +148,8 @@ fn head(visit: &Visit<'_>, who: &query::visit::SignedIn) -> Result<Facts, Refusa
     if let Some(seq) = whole.envelope.head.seq {
         let last =
             if who.application.is_some() { "Last event that you may see" } else { "Last event" };
-        facts.push(Fact::new(last, Cell::event(seq)));
+        // The last event is seldom an operation, and only these have pages.
+        facts.push(Fact::new(last, Cell::new(Look::Event, seq.to_string())));
         if who.application.is_none() {
             facts.push(Fact::new("Events", Cell::number(seq + 1)));
         }

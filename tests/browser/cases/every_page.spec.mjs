@@ -42,7 +42,7 @@ test('no link leads nowhere', async ({ server, page, visit }) => {
   const broken = [];
   for (const { address } of await pages(server)) {
     await visit(address);
-    const links = await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.href));
+    const links = await page.locator('a[href]').evaluateAll((all) => all.map((link) => new URL(link.getAttribute('href'), document.baseURI).href));
     for (const link of links) {
       const url = new URL(link);
       if (url.origin !== server.url || seen.has(kind(url))) continue;

@@ -16,6 +16,7 @@ fn members_that_are_no_accounts_say_what_they_are() {
     };
     assert_eq!(account(json!(false), json!("User"), false), "inactive");
     assert_eq!(account(json!(null), json!("Group"), false), "group");
+    assert_eq!(account(json!(null), json!("User"), false), "none");
     assert_eq!(account(json!(null), json!(null), true), "unknown");
 }
 
