@@ -55,6 +55,7 @@ mod cases {
     mod exports;
     mod fairness;
     mod graph;
+    mod import_by_form;
     mod import_edges;
     mod import_files;
     mod import_people;

@@ -630,7 +630,7 @@ async fn a_group_of_an_application_known_from_imports_alone_is_shown_as_the_log_
 }
 
 /// The files of each form, as they are exported.
-const FORMS: [(&str, &[&str]); 6] = [
+pub(super) const FORMS: [(&str, &[&str]); 6] = [
     ("graph", &["graph.json"]),
     ("portal-json", &["portal-json.json"]),
     (

@@ -21,11 +21,11 @@ mod pieces;
 mod report;
 mod run;
 
-pub use entra_log::{DateOrder, Form};
+pub use entra_log::{DateOrder, Form, NoSuchForm, NoSuchOrder};
 pub use files::{File, Room};
-pub use pieces::{Counts, Place, Principal};
+pub use pieces::{Counts, Parameters, Place, Principal};
 pub use report::Report;
-pub use run::{Begun, Wording};
+pub use run::{Begun, Wording, checking};
 
 use serde_json::{Map, Value};
 

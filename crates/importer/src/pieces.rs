@@ -22,7 +22,7 @@ const OTHERS_SHOWN_MAX: usize = 10_000;
 pub type Place = (usize, u64);
 
 /// The parameters of a request.
-pub(crate) type Parameters = Vec<(&'static str, String)>;
+pub type Parameters = Vec<(&'static str, String)>;
 
 /// Records that are sent together.
 #[derive(Default)]

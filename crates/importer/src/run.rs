@@ -65,10 +65,15 @@ impl<'a, S: Server> Begun<'a, S> {
     /// When the server refuses or cannot be reached.
     pub fn new(asked: Asked<'a>, server: &'a S) -> Result<Begun<'a, S>, S::Failure> {
         let known = server.post(&checking(asked.run), b"")?;
-        let knows_own = tells_own(&known);
+        Ok(Begun::told(asked, server, &known))
+    }
+
+    /// The same with what the server said to a request with the parameters of [`checking`] and no records.
+    pub fn told(asked: Asked<'a>, server: &'a S, known: &Map<String, Value>) -> Begun<'a, S> {
+        let knows_own = tells_own(known);
         let mut before = vec![];
-        Principal::add_before(&mut before, &known);
-        Ok(Begun { asked, server, knows_own, before })
+        Principal::add_before(&mut before, known);
+        Begun { asked, server, knows_own, before }
     }
 
     /// Imports files. Each has its name in the report, and the file itself or why it cannot be imported.
@@ -132,7 +137,8 @@ fn of_run(run: u64) -> Parameters {
 }
 
 /// The parameters of a request that imports nothing.
-fn checking(run: u64) -> Parameters {
+#[must_use]
+pub fn checking(run: u64) -> Parameters {
     let mut parameters = of_run(run);
     parameters.push(("check", "true".to_owned()));
     parameters

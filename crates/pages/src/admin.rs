@@ -5,7 +5,6 @@ mod applications;
 mod first_request;
 mod index;
 mod lists;
-mod multipart;
 pub(crate) mod saved;
 mod tokens;
 

@@ -145,7 +145,10 @@ fn failures(app: &str) -> String {
 
 fn acts(app: &str) -> Vec<Link> {
     let token = [("role", "scim"), ("application", app)];
-    vec![Link::to("Issue a token", with_query("/admin/tokens/new".to_owned(), token.into_iter()))]
+    vec![
+        Link::to("Issue a token", with_query("/admin/tokens/new".to_owned(), token.into_iter())),
+        Link::to("Import the provider's log", format!("/apps/{}/imports", encoded(app))),
+    ]
 }
 
 /// The times that the imported logs lack, in words; empty where no log was imported.

@@ -25,11 +25,13 @@ mod error;
 #[cfg(test)]
 mod gallery;
 mod group;
+mod imports;
 mod integrity;
 mod login;
 #[cfg(test)]
 mod markup;
 mod matrix;
+mod multipart;
 mod operation;
 mod operations;
 mod overlap;
@@ -42,6 +44,7 @@ mod resource;
 mod reviews;
 mod start;
 mod stays;
+mod stream;
 pub mod text;
 mod user;
 pub mod view;
@@ -53,8 +56,10 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use query::Query;
 
+pub use imports::Uploads;
+
 /// Adds the pages to the routes of a server, and gives errors that a browser sees the dress of a page.
-pub fn serve(router: Router, query: &Arc<Query>) -> Router {
+pub fn serve(router: Router, query: &Arc<Query>, uploads: Uploads) -> Router {
     let of_pages = Router::new()
         .route("/", get(start::page))
         .route("/ask/{question}", get(start::lead))
@@ -66,6 +71,7 @@ pub fn serve(router: Router, query: &Arc<Query>) -> Router {
         .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
         .route("/logout", post(login::sign_out));
     let of_pages = reviews::acts(group::acts(admin::routes(pages::routes(of_pages))));
+    let of_pages = imports::acts(of_pages, uploads);
     let of_pages = operations::tail::serve(operation::serve(of_pages));
     router
         .merge(query::framed(of_pages, query))

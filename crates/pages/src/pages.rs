@@ -31,9 +31,9 @@ pages! {
     Overview, Apps, Profiles, Users, TimelineOfUser, TimelineOfGroup, BlameOfUser,
     BlameOfGroup, EveryGroup, GroupSizes, PrivilegedGroups,
     Joiners, Leavers, Movers, Reactivated, Orphans, Failing, Unapproved, Drifted,
-    OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Cycles, Imports, EvidenceOf, Reviews,
+    OperationFacets, AccessLog, ConfigurationLog, Unwatched, Job, Cycles, EvidenceOf, Reviews,
     OneReview, OneSaved;
-    OperationHistogram, Overlap, AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
+    Imports, OperationHistogram, Overlap, AccessMatrix, Members, OneUser, Why, OneGroup, Diff, StaysInGroup, StaysOfUser, OneApp, Operations, OneOperation, ReferenceLists, Tokens, SavedQuestions
 }
 
 #[cfg(test)]

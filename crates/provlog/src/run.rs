@@ -22,6 +22,7 @@ use budget::Budget;
 use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch};
 use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
+use pages::Uploads;
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::session::Sessions;
 use query::{Query, Token};
@@ -254,7 +255,14 @@ impl Server {
         let query = Arc::new(query);
         let mut router = ingest::router(ingest).merge(query::router(Arc::clone(&query)));
         if config.pages {
-            router = pages::serve(router, &query);
+            let (reserve_bytes, disk) = (config.disk_reserve_bytes, committer.clone());
+            let uploads = Uploads {
+                folder: config.data.clone(),
+                has_room: Arc::new(move || disk.disk_free_bytes() / 2 > reserve_bytes),
+                tasks: tasks.clone(),
+                stopping: stopping.clone(),
+            };
+            router = pages::serve(router, &query, uploads);
         }
         let trusted_proxies = config.trusted_proxies;
         let router = client_address::behind(router, trusted_proxies.clone());

@@ -30,18 +30,24 @@ enum Claim {
 }
 
 /// Marks a request that a form of ours sent: its session counts although it is no GET.
-#[derive(Clone, Copy)]
-pub(crate) struct FromForm;
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FromForm {
+    /// Somebody sent it now.
+    Now,
+    /// Somebody sent it before, and it goes on: that does not keep the session from ending.
+    Before,
+}
 
 impl Sender {
     /// A token goes before a session. A session counts for reading only, so that no other site can make
     /// a browser change something.
     pub(crate) fn of(parts: &Parts, sessions: &Sessions) -> Sender {
+        let form = parts.extensions.get::<FromForm>();
         let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-        let counts = (is_read && !is_graph(parts.uri.path()))
-            || parts.extensions.get::<FromForm>().is_some();
+        let counts = (is_read && !is_graph(parts.uri.path())) || form.is_some();
         let claim = match Presented::of(&parts.headers) {
             Presented::Nothing if counts => match sessions.brought(&parts.headers) {
+                Some(secret) if form == Some(&FromForm::Before) => Claim::Watching(secret),
                 Some(secret) => Claim::Session(secret),
                 None => Claim::Token(None),
             },

@@ -4,6 +4,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use budget::Full;
+use incoming::{Missing, RECEIVE_MAX};
 use projector::{ClockFault, CommitError, ProjectorError};
 use store::with_causes;
 
@@ -135,6 +136,15 @@ pub struct Problem {
 }
 
 impl Error {
+    /// A body that did not arrive whole, in time, and within its bound.
+    pub(crate) fn upload(missing: Missing, bytes_max: usize) -> Error {
+        match missing {
+            Missing::TooLarge { .. } => Error::BodyTooLarge { bytes_max },
+            Missing::Broken => Error::Body("the body broke off before its end".into()),
+            Missing::Late => Error::BodyLate { seconds: RECEIVE_MAX.as_secs() },
+        }
+    }
+
     /// The HTTP status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         self.kind().2

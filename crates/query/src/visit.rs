@@ -3,37 +3,35 @@
 //! A page may ask several questions. They see the same snapshot, and the page leaves one access event,
 //! about the first question that it asks.
 
+mod acting;
 mod signing_in;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use answers::act::UPLOAD_BYTES_MAX;
 use answers::{Answer, Content, Place, described};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::extract::FromRequestParts;
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use budget::{Counted, Full, Owner, UnderWay};
+use budget::{Counted, Full, UnderWay};
 use event::{Application, Number};
-use incoming::HasLeft;
-use tower::ServiceExt;
 
 use crate::Query;
 use crate::answer::{Seen, Told};
 use crate::caller::{FromForm, Sender};
 use crate::error::Error;
 pub use crate::error::Problem;
-use crate::frame::RequestId;
-use crate::http::{Answered, Ask, Kept, Questions, Reading, Upload, answer};
+use crate::http::{Answered, Ask, Kept, Reading, Upload, answer};
 use crate::identity::name_of;
 use crate::params::{LIMIT_MAX, Params};
 pub use crate::sign_in::Brought;
 
+pub use self::acting::{Acting, Uploading};
 pub use self::signing_in::{FromProvider, ToProvider};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -227,7 +225,7 @@ impl Visitor {
     /// [`Refusal`], when the form comes from elsewhere.
     pub fn of_form(mut self, form_token: &str) -> Result<Visitor, Refusal> {
         self.session_of_form(form_token)?;
-        self.parts.extensions.insert(FromForm);
+        self.parts.extensions.insert(FromForm::Now);
         let ask = Ask::of(&self.parts, &self.ask.query);
         Ok(Visitor { ask, parts: self.parts })
     }
@@ -238,6 +236,24 @@ impl Visitor {
     /// # Errors
     /// [`Refusal`], when it comes from elsewhere, is too large, or breaks off.
     pub async fn upload(&self, body: Body) -> Result<Vec<u8>, Refusal> {
+        self.may_upload()?;
+        let query = &self.ask.query;
+        let kept = self.parts.extensions.get::<Kept>().cloned().unwrap_or_default();
+        let upload = Upload::new(body, &query.budget, kept);
+        Ok(upload.bytes(UPLOAD_BYTES_MAX + FIELDS_BYTES_MAX).await?)
+    }
+
+    /// Reads what a form uploads piece by piece, for what is too large for the memory. The same holds as for
+    /// [`Visitor::upload`].
+    ///
+    /// # Errors
+    /// [`Refusal`], when it comes from elsewhere.
+    pub fn uploading(&self, body: Body) -> Result<Uploading, Refusal> {
+        self.may_upload()?;
+        Ok(Uploading::new(body))
+    }
+
+    fn may_upload(&self) -> Result<(), Refusal> {
         let query = &self.ask.query;
         let session = query.sessions.brought(&self.parts.headers);
         let credential = session.and_then(|one| query.sessions.seen(&one, query.committer.now()));
@@ -245,9 +261,7 @@ impl Visitor {
         if !self.is_own() {
             return Err(Refusal::foreign_form());
         }
-        let kept = self.parts.extensions.get::<Kept>().cloned().unwrap_or_default();
-        let upload = Upload::new(body, &query.budget, kept);
-        Ok(upload.bytes(UPLOAD_BYTES_MAX + FIELDS_BYTES_MAX).await?)
+        Ok(())
     }
 
     /// Sends what a form asks for to the address of the API that does it, as the session's caller. The
@@ -264,38 +278,19 @@ impl Visitor {
         content_type: &'static str,
     ) -> Result<Response, Refusal> {
         self.session_of_form(form_token)?;
-        let questions = self.parts.extensions.get::<Questions>().cloned();
-        let Questions(questions) = questions.ok_or(Error::Defect)?;
-        let request = Request::builder().method(method).uri(path).body(body);
-        let mut request = request.map_err(|_| Error::Defect)?;
-        *request.headers_mut() = self.parts.headers;
-        let content_type = HeaderValue::from_static(content_type);
-        request.headers_mut().insert(CONTENT_TYPE, content_type);
-        *request.extensions_mut() = of_connection(&self.parts.extensions);
-        request.extensions_mut().insert(FromForm);
-        let Ok(response) = questions.oneshot(request).await;
-        Ok(response)
+        let mut extensions = acting::of_connection(&self.parts.extensions);
+        extensions.insert(FromForm::Now);
+        acting::act(self.parts.headers, extensions, (method, path, body, content_type)).await
     }
-}
 
-/// What the listener and the frame know of a request, for one that is sent on. The names in the page's own
-/// address stay behind: the router would add them to those of the other address.
-fn of_connection(page: &Extensions) -> Extensions {
-    fn copy<T: Clone + Send + Sync + 'static>(from: &Extensions, to: &mut Extensions) {
-        if let Some(value) = from.get::<T>() {
-            to.insert(value.clone());
-        }
+    /// Sends what a form asks for in several requests, which go on after the form was answered.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the form comes from elsewhere.
+    pub fn acting(&self, form_token: &str) -> Result<Acting, Refusal> {
+        self.session_of_form(form_token)?;
+        Ok(Acting::of(&self.parts))
     }
-    let mut carried = Extensions::new();
-    copy::<ConnectInfo<SocketAddr>>(page, &mut carried);
-    copy::<Owner>(page, &mut carried);
-    copy::<HasLeft>(page, &mut carried);
-    copy::<RequestId>(page, &mut carried);
-    copy::<Questions>(page, &mut carried);
-    copy::<Kept>(page, &mut carried);
-    copy::<Counted>(page, &mut carried);
-    copy::<UnderWay>(page, &mut carried);
-    carried
 }
 
 /// Something that goes on after its first answer. It ends with the session or the token.
@@ -466,6 +461,8 @@ impl Visit<'_> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -7,11 +7,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use query::visit::{Refusal, Visit, Visitor};
 
-use super::multipart::{self, Part};
 use super::tokens::Links;
 use super::{Done, Told, act, done, page, refused, send};
 use crate::address::with_query;
 use crate::error::rendered;
+use crate::multipart::{self, Part};
 use crate::plain::PlainPage;
 use crate::question::{More, Page, Shown};
 use crate::view::{Choice, Field, FormView, Kind, Link, Method, Notice};
@@ -90,13 +90,12 @@ pub(crate) async fn add(
     body: Body,
 ) -> Result<Response, Refusal> {
     let uploaded = visitor.upload(body).await?;
-    let parts = multipart::parts(&headers, &uploaded)?;
+    let mut parts = multipart::parts(&headers, uploaded)?;
     let text = |name: &str| Part::text(&parts, name);
     let (csrf, name, app) = (text("csrf"), text("name"), text("app"));
     let after = after.of_form(&csrf)?;
-    let file = Part::named(&parts, "file").map(|file| file.bytes.to_vec()).unwrap_or_default();
+    let file = Part::take(&mut parts, "file");
     drop(parts);
-    drop(uploaded);
     let pairs = [("name", name.as_str()), ("app", app.as_str())];
     let pairs = pairs.into_iter().filter(|(_, text)| !text.is_empty());
     let address = with_query(AddList::PATH.to_owned(), pairs);

@@ -447,6 +447,83 @@ async function wait(part) {
   }
 }
 
+// What changes by itself: an element with `data-part` and `data-stream="/address"` becomes what each event says.
+// At the end the page is loaded anew.
+
+function follow(part) {
+  const { part: name, stream: address } = part.dataset;
+  const stream = new EventSource(address);
+  stream.addEventListener("message", (event) => {
+    const made = make("template");
+    made.innerHTML = event.data;
+    const twin = made.content.firstElementChild;
+    if (!twin) return;
+    twin.alive = true;
+    one(`[data-part="${CSS.escape(name)}"]`)?.replaceWith(twin);
+  });
+  stream.addEventListener("end", () => { stream.close(); location.reload(); });
+  stream.addEventListener("error", () => {
+    // The browser tries again by itself, unless the server refuses.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  });
+  addEventListener("pagehide", () => stream.close());
+}
+
+// A form with large files: `<input type="file" data-bytes-max>` shows how much of them was sent.
+
+const mebibytes = (bytes) => `${(bytes / 1048576).toLocaleString("en", { maximumFractionDigits: 1 })} MiB`;
+
+function upload(input) {
+  const { form } = input;
+  const button = one("button[type=submit]", form);
+  const wrong = (text) => {
+    one(".error", input.parentNode)?.remove();
+    if (text) input.after(make("p", { class: "error", role: "alert" }, text));
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const files = [...input.files];
+    const bytes = files.reduce((sum, file) => sum + file.size, 0);
+    wrong(bytes > Number(input.dataset.bytesMax) ? "This is too large for the form: use the command line below." : "");
+    if (one(".error", input.parentNode)) return;
+    const words = make("p", { class: "count" });
+    const bar = make("progress", { max: "1", value: "0", "aria-label": "Sent" });
+    const cancel = make("button", { type: "button" }, "Cancel");
+    const sending = make("div", { class: "sending" }, words, bar, cancel);
+    const tell = (sent, total) => {
+      bar.value = total ? sent / total : 1;
+      words.textContent = sent < total ? `Sending ${mebibytes(sent)} of ${mebibytes(total)}` : "Sent; waiting for the server";
+    };
+    const ended = (text) => {
+      sending.remove();
+      button.disabled = false;
+      wrong(text);
+    };
+    tell(0, bytes);
+    button.disabled = true;
+    form.append(sending);
+    say("Sending");
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("accept", "text/html");
+    request.upload.addEventListener("progress", (step) => tell(step.loaded, step.total));
+    request.addEventListener("load", () => {
+      // The page of the import, or this form with what was wrong.
+      if (request.responseURL !== form.action) { location.assign(request.responseURL); return; }
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      one("main").replaceWith(document.adoptNode(one("main", page)));
+      document.title = page.title;
+      scrollTo(0, 0);
+      enliven();
+      say(one("main .notice")?.textContent ?? page.title);
+    });
+    request.addEventListener("error", () => ended("The upload broke off: is the server reachable? Send it again."));
+    request.addEventListener("abort", () => ended("It was not sent. Nothing of it was imported."));
+    cancel.addEventListener("click", () => request.abort());
+    request.send(new FormData(form));
+  });
+}
+
 function enliven() {
   const begin = (selector, start) => {
     for (const element of all(selector)) {
@@ -459,5 +536,7 @@ function enliven() {
   begin("input[data-scrubber]", scrub);
   begin("button[data-tail]", tail);
   begin("[data-wait]", wait);
+  begin("[data-stream]", follow);
+  begin("input[data-bytes-max]", upload);
 }
 enliven();

@@ -6,35 +6,29 @@
 //!  end         the session or the token has ended; data: a sentence
 //! ```
 
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use answers::{OperationFacets, Operations, described};
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use axum::body::Bytes;
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, SecondsFormat, TimeDelta};
-use http_body::Frame;
 use query::Query;
 use query::visit::{Refusal, Visit, Visitor, Watch};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 
 use super::rows::Rows;
 use super::tokens;
 use crate::address::Given;
 use crate::question::Page;
+use crate::stream::{Tails, data, streamed};
 use crate::view::NewRows;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// nginx would collect events before it passes them on.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// How often a tail looks for new events.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A tail without rows says at every so many looks that it is still there.
@@ -44,53 +38,6 @@ const ROWS_MAX: usize = 200;
 const LIMIT: &str = "200";
 /// Two events may be recorded in another order than their times were taken.
 const OVERLAP_S: i64 = 10;
-/// Tails of the server, and of one token, at once.
-const ALL_MAX: usize = 64;
-const OF_ONE_MAX: usize = 8;
-
-/// Counts the tails that go on, by the tokens of their readers.
-#[derive(Clone, Default)]
-struct Tails(Arc<Mutex<HashMap<String, usize>>>);
-
-/// A tail that is counted until it ends.
-struct Counted {
-    tails: Tails,
-    token: String,
-}
-
-impl Tails {
-    fn with<T>(&self, change: impl FnOnce(&mut HashMap<String, usize>) -> T) -> T {
-        // A panic under this lock leaves no half-made state.
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn count(&self, token: String) -> Result<Counted, Refusal> {
-        self.with(|held| {
-            if held.get(&token).is_some_and(|own| *own >= OF_ONE_MAX) {
-                return Err(Refusal::too_many_tails(true));
-            }
-            if held.values().sum::<usize>() >= ALL_MAX {
-                return Err(Refusal::too_many_tails(false));
-            }
-            *held.entry(token.clone()).or_default() += 1;
-            Ok(())
-        })?;
-        Ok(Counted { tails: self.clone(), token })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.tails.with(|held| {
-            if let Some(own) = held.get_mut(&self.token) {
-                *own -= 1;
-                if *own == 0 {
-                    held.remove(&self.token);
-                }
-            }
-        });
-    }
-}
 
 /// Adds the address of the tail.
 pub(crate) fn serve(router: Router<Arc<Query>>) -> Router<Arc<Query>> {
@@ -141,13 +88,7 @@ async fn follow(tails: Tails, visitor: Visitor) -> Result<Response, Refusal> {
         send(sender, found, given, watch).await;
         drop(counted);
     });
-    let headers = [
-        (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-store"),
-        (X_ACCEL_BUFFERING, "no"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    Ok((headers, Body::new(Stream(receiver))).into_response())
+    Ok(streamed(receiver))
 }
 
 /// The last event that a browser saw before its connection broke.
@@ -283,47 +224,9 @@ fn end(status: StatusCode) -> String {
     format!("event: end\n{}", data(words))
 }
 
-/// The lines of an event's text, and its end.
-fn data(text: &str) -> String {
-    let mut lines: String =
-        text.split(['\n', '\r']).map(|line| format!("data: {line}\n")).collect();
-    lines.push('\n');
-    lines
-}
-
-/// The texts of a channel as a body.
-struct Stream(Receiver<Bytes>);
-
-impl http_body::Body for Stream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tails_of_one_reader_and_of_all_are_bounded() {
-        let tails = Tails::default();
-        let count = |token: &str| tails.count(token.to_owned());
-        let mut own: Vec<Counted> = (0..OF_ONE_MAX).map(|_| count("1").unwrap()).collect();
-        assert_eq!(count("1").err().map(|refusal| refusal.status().as_u16()), Some(429));
-        drop(own.pop());
-        own.push(count("1").unwrap());
-        let others = (OF_ONE_MAX..ALL_MAX).map(|place| count(&place.to_string()).unwrap());
-        let others: Vec<Counted> = others.collect();
-        assert_eq!(count("x").err().map(|refusal| refusal.status().as_u16()), Some(503));
-        drop((own, others));
-        assert!(tails.with(|held| held.is_empty()));
-    }
 
     #[test]
     fn rows_are_events_with_their_numbers() {

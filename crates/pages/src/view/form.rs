@@ -55,6 +55,9 @@ pub enum Kind {
     Lines,
     /// A file.
     File,
+    /// One or more files, which may be large: a script shows how much of them was sent. More than this many
+    /// bytes together are refused.
+    Files(u64),
     /// A text that is not shown while it is written.
     Secret,
     /// A value that is sent and not shown.

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use budget::{Budget, Work};
 use event::Application;
-use incoming::{Missing, RECEIVE_MAX};
 use serde::de::DeserializeOwned;
 
 use crate::Query;
@@ -63,11 +62,7 @@ impl Upload {
         const WHOSE: Application = Application::RECORDER;
         let Upload { body, budget, kept } = self;
         let arrived = incoming::receive(&budget, WHOSE, body, bytes_max, bytes_max).await;
-        let arrived = arrived.map_err(|missing| match missing {
-            Missing::TooLarge { .. } => Error::BodyTooLarge { bytes_max },
-            Missing::Broken => Error::Body("the body broke off before its end".into()),
-            Missing::Late => Error::BodyLate { seconds: RECEIVE_MAX.as_secs() },
-        })?;
+        let arrived = arrived.map_err(|missing| Error::upload(missing, bytes_max))?;
         let (bytes, work) = arrived.carried_out(&budget, WHOSE).await;
         // A panic under this lock leaves no half-made state.
         *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = work;
