@@ -238,6 +238,7 @@ async fn what_is_refused_is_told_with_its_place() {
     assert!(page.contains("unpacks to more than 250 times its size"), "{page}");
     let page = browser.import("raft", &[("form", None, b"audit")], &[("e", entries(1))]).await;
     assert!(summary(&page).starts_with("1 read: 0 new, 0 known, 1 refused"), "{page}");
+    assert!(html(&page).contains("failed One record was refused."), "{page}");
     server.close().await;
 }
 
@@ -273,6 +274,7 @@ async fn a_form_that_says_too_little_or_too_much_is_shown_again() {
     };
     check(&[csrf], "Choose a file.").await;
     check(&[csrf, ("file", Some(""), b"")], "Choose a file.").await;
+    check(&[&[csrf][..], &[file; 21]].concat(), "The form takes 20 files at once").await;
     check(&[csrf, file, ("form", None, b"xml")], "The format is one of").await;
     check(&[csrf, file, ("dates", None, b"ymd")], "The order of dates is").await;
 
@@ -403,6 +405,39 @@ impl http_body::Body for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_form_is_a_use_of_its_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = open(&folder).await;
+    server.add_app("raft").await;
+    let browser = Browser::new(&server, &server.admin_token).await;
+    let csrf = browser.form_token("/apps/raft/imports").await.unwrap();
+    let csrf: Part<'_> = ("csrf", None, csrf.as_bytes());
+    let whole = Bytes::from(form(&[csrf, ("file", Some("a.ndjson"), &entries(2))]));
+    let (begun, rest) = (whole.slice(..whole.len() - 40), whole.slice(whole.len() - 40..));
+    let later = |minutes: i64| Timestamp(server.clock.now().0 + minutes * 60_000_000);
+    // The page was open for long when its form was sent.
+    server.clock.set(later(50));
+    let (sender, receiver) = mpsc::channel(1);
+    let sent = server.begun(browser.posting("raft", Body::new(Arriving(receiver))));
+    let arriving = async {
+        sender.send(Ok(begun)).await.unwrap();
+        // It is taken once all before it was read.
+        sender.send(Ok(Bytes::new())).await.unwrap();
+        sender.reserve().await.unwrap();
+        server.clock.set(later(45));
+        sender.send(Ok(rest)).await.unwrap();
+        drop(sender);
+    };
+    let (sent, ()) = tokio::join!(sent, arriving);
+    assert_eq!(sent.status(), 303);
+    // From here on the session has its hour.
+    server.clock.set(later(45));
+    let page = sent.headers()["location"].to_str().unwrap();
+    assert!(summary(&browser.ended(page).await).starts_with("2 read: 2 new"));
+    server.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ pub use entry::{Action, Entry, Kind, Modified, Refused, Source, Status};
 pub use form::{Form, NoSuchForm};
 pub use forms::understand;
 pub use peek::service_principal_id;
-pub use portal_csv::{PortalCsv, PortalCsvError};
+pub use portal_csv::{PORTAL_ROWS_MAX, PortalCsv, PortalCsvError};
 pub use shape::entry_id;
 pub use split::{Record, Records};
 pub use table_csv::{TableCsv, TableCsvError};

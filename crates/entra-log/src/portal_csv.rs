@@ -1,7 +1,7 @@
 //! The portal's CSV download: joins three files on the change id.
 //!
 //! The entries are read in order. The files of steps and of modified properties are indexed in memory
-//! with 16 bytes for each row, and a row is read when its entry comes. At the end both files are read
+//! with 17 bytes for each row, and a row is read when its entry comes. At the end both files are read
 //! again to report broken rows, and rows without an entry.
 
 use std::collections::hash_map::RandomState;
@@ -15,8 +15,8 @@ use super::headings::{CHANGE_ID, Column, Role, shown};
 use super::rows::{Row, Rows};
 use super::split::{RECORD_BYTES_MAX, Record};
 
-/// Far more than the portal exports. The index takes 16 bytes for each.
-const INDEX_ROWS_MAX: usize = 20_000_000;
+/// As many rows of a file as can be joined: far more than the portal exports. The index takes 17 bytes for each.
+pub const PORTAL_ROWS_MAX: usize = 20_000_000;
 const STEPS_MAX: usize = 1_000;
 const MODIFIED_MAX: usize = 10_000;
 
@@ -69,10 +69,14 @@ pub enum PortalCsvError {
     )]
     NoEntries,
     /// A file has more rows than can be joined.
-    #[error("{file}: has more than {INDEX_ROWS_MAX} rows; export the logs as JSON")]
+    #[error(
+        "{file}: has more than {rows_max} rows, which cannot be joined here; export the logs as JSON"
+    )]
     TooManyRows {
         /// Its name.
         file: String,
+        /// How many it may have.
+        rows_max: usize,
     },
 }
 
@@ -84,7 +88,7 @@ impl PortalCsvError {
             | PortalCsvError::Unknown { file, .. }
             | PortalCsvError::Columns { file, .. }
             | PortalCsvError::Twice { file }
-            | PortalCsvError::TooManyRows { file } => Some(file),
+            | PortalCsvError::TooManyRows { file, .. } => Some(file),
             PortalCsvError::NoEntries => None,
         }
     }
@@ -127,21 +131,22 @@ struct Side<R> {
 
 impl<R: Read + Seek> PortalCsv<R> {
     /// Opens the named files of one download, in any order, and indexes them. The files of steps and of
-    /// modified properties are optional.
+    /// modified properties are optional; neither may have more than `rows_max` rows.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, is not one of the three, comes twice or lacks a needed column; or
-    /// when the file of entries is missing.
-    pub fn new(files: Vec<(String, R)>) -> Result<PortalCsv<R>, PortalCsvError> {
+    /// When a file cannot be read, is not one of the three, comes twice, lacks a needed column or has too
+    /// many rows; or when the file of entries is missing.
+    pub fn new(files: Vec<(String, R)>, rows_max: usize) -> Result<PortalCsv<R>, PortalCsvError> {
         let (mut entries, mut steps, mut modified) = (None, None, None);
         let hasher = RandomState::new();
         for (file, (name, reader)) in files.into_iter().enumerate() {
             let (role, part) = Part::open(file, &name, reader)?;
+            let side = |part| Side::new(part, &name, &hasher, rows_max);
             let is_twice = match role {
                 Role::Entries => entries.replace(part).is_some(),
-                Role::Steps => steps.replace(Side::new(part, &name, &hasher)?).is_some(),
-                Role::Modified => modified.replace(Side::new(part, &name, &hasher)?).is_some(),
+                Role::Steps => steps.replace(side(part)?).is_some(),
+                Role::Modified => modified.replace(side(part)?).is_some(),
             };
             if is_twice {
                 return Err(PortalCsvError::Twice { file: name });
@@ -149,6 +154,11 @@ impl<R: Read + Seek> PortalCsv<R> {
         }
         let entries = entries.ok_or(PortalCsvError::NoEntries)?;
         Ok(PortalCsv { entries, steps, modified, hasher, phase: Phase::Entries })
+    }
+
+    /// The index of the file of entries in the list of files.
+    pub fn file_of_entries(&self) -> usize {
+        self.entries.file
     }
 
     /// How many bytes of the file of entries were read so far.
@@ -339,7 +349,12 @@ fn put(object: &mut Map<String, Value>, place: &[&str], value: Value) {
 }
 
 impl<R: Read + Seek> Side<R> {
-    fn new(mut part: Part<R>, name: &str, hasher: &RandomState) -> Result<Side<R>, PortalCsvError> {
+    fn new(
+        mut part: Part<R>,
+        name: &str,
+        hasher: &RandomState,
+        rows_max: usize,
+    ) -> Result<Side<R>, PortalCsvError> {
         let mut places = Vec::new();
         loop {
             let row = part.rows.next_row();
@@ -347,8 +362,8 @@ impl<R: Read + Seek> Side<R> {
             let Some(row) = row else { break };
             // Broken rows are reported at the end, when the file is read again.
             let Ok(cells) = row.cells else { continue };
-            if places.len() == INDEX_ROWS_MAX {
-                return Err(PortalCsvError::TooManyRows { file: name.to_owned() });
+            if places.len() == rows_max {
+                return Err(PortalCsvError::TooManyRows { file: name.to_owned(), rows_max });
             }
             places.push((hasher.hash_one(part.change_id(&cells)), row.offset));
         }

@@ -51,7 +51,7 @@ fn split(bytes: &[u8]) -> Vec<Record> {
 
 fn join(files: &[(String, Vec<u8>)]) -> Vec<Record> {
     let files = files.iter().map(|(name, bytes)| (name.clone(), Cursor::new(bytes.clone())));
-    PortalCsv::new(files.collect()).unwrap().map(Result::unwrap).collect()
+    PortalCsv::new(files.collect(), usize::MAX).unwrap().map(Result::unwrap).collect()
 }
 
 fn value(record: &Record) -> Value {

@@ -140,7 +140,7 @@ pub struct File {
 
 impl File {
     /// Reads the beginning of a file, unpacks it if it is compressed, and detects its form, unless that is
-    /// given. The file is one that can be read more than once.
+    /// given. The file is one that can be read more than once. `goes_on` is asked while it is unpacked.
     ///
     /// # Errors
     /// The reason why the file cannot be imported, in words.
@@ -149,18 +149,21 @@ impl File {
         mut file: fs::File,
         form: Option<Form>,
         room: &Room,
+        goes_on: &dyn Fn() -> bool,
     ) -> Result<File, String> {
         let cannot = |error: io::Error| format!("cannot be read: {error}");
         if head(&mut file, GZIP.len()).map_err(cannot)? == GZIP {
             let packed_bytes = file.metadata().map_err(cannot)?.len();
             let bytes_max =
                 packed_bytes.saturating_mul(RATIO_MAX).saturating_add(UNPACKED_FREE_BYTES);
-            let unpacked = MultiGzDecoder::new(BufReader::new(file));
+            let reader = MultiGzDecoder::new(BufReader::new(file));
+            let unpacked = Wanted { reader, goes_on };
             file = room.keep(unpacked, bytes_max, Some(UNPACKS_TOO_MUCH))?;
             name = name.strip_suffix(".gz").map(str::to_owned).unwrap_or(name);
         }
         if let Some(is_big_endian) = utf16(&head(&mut file, 2).map_err(cannot)?) {
-            let text = Utf16::new(BufReader::new(file), is_big_endian);
+            let reader = Utf16::new(BufReader::new(file), is_big_endian);
+            let text = Wanted { reader, goes_on };
             file = room.keep(text, u64::MAX - 1, None)?;
         }
         let bytes = file.metadata().map_err(cannot)?.len();
@@ -179,6 +182,21 @@ impl File {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         Ok(BufReader::new(file))
+    }
+}
+
+/// Reads as long as somebody wants it.
+struct Wanted<'a, R> {
+    reader: R,
+    goes_on: &'a dyn Fn() -> bool,
+}
+
+impl<R: Read> Read for Wanted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.goes_on)() {
+            true => self.reader.read(buffer),
+            false => Err(io::Error::other("the import was stopped")),
+        }
     }
 }
 
@@ -275,7 +293,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();
-        File::of("log".to_owned(), file, None, room)
+        File::of("log".to_owned(), file, None, room, &|| true)
     }
 
     const ENTRY: &[u8] =
@@ -324,6 +342,17 @@ mod tests {
         check(b"", "empty");
         check(&packed(b" \n"), "empty");
         check(b"PK\x03\x04rest of it", "unpack it first");
+    }
+
+    #[test]
+    fn a_file_is_unpacked_only_while_somebody_wants_it() {
+        let asked = std::cell::Cell::new(0);
+        let goes_on = || asked.replace(asked.get() + 1) < 3;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&packed(&vec![b' '; 4 << 20])).unwrap();
+        let room = Room::of_system(u64::MAX, "too long");
+        let stopped = File::of("log".to_owned(), file, None, &room, &goes_on).err().unwrap();
+        assert_eq!((&*stopped, asked.get()), ("cannot be read: the import was stopped", 4));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod pieces;
 mod report;
 mod run;
 
-pub use entra_log::{DateOrder, Form, NoSuchForm, NoSuchOrder};
+pub use entra_log::{DateOrder, Form, NoSuchForm, NoSuchOrder, PORTAL_ROWS_MAX};
 pub use files::{File, Room};
 pub use pieces::{Counts, Parameters, Place, Principal};
 pub use report::Report;
@@ -58,13 +58,17 @@ pub struct Asked<'a> {
     pub service_principal: Option<&'a str>,
     /// Whether to list each entry of another application.
     pub lists_others: bool,
+    /// How many rows the portal's file of steps, or of modified properties, may have. They are indexed in
+    /// memory.
+    pub portal_rows_max: usize,
     /// How its reader gives what cannot be decided from the files.
     pub wording: Wording,
 }
 
 /// Sees how far an import is.
 pub trait Progress: Sync {
-    /// A file is read from its beginning, to learn what must be known of it, or to import it.
+    /// A file is read from its beginning, to learn what must be known of it, or to import it. Of the portal's
+    /// three files it is said first of any, then of the one with the entries.
     fn begins(&self, file: usize, bytes: u64, is_survey: bool);
     /// So many bytes of that file were read.
     fn reached(&self, bytes: u64);

@@ -17,6 +17,8 @@ const BROKEN_MAX: usize = 1_000;
 /// counted.
 const SHOWN_MAX: usize = 100;
 const OTHERS_SHOWN_MAX: usize = 10_000;
+/// More other applications than these are only counted: a file may name one in each of its records.
+const PRINCIPALS_MAX: usize = 1_000;
 
 /// The place of a record: the index of its file, and the line, from 1.
 pub type Place = (usize, u64);
@@ -89,6 +91,11 @@ impl Piece {
     pub(crate) fn last() -> (Piece, mpsc::Receiver<()>) {
         let (done, waiting) = mpsc::channel();
         (Piece { _done: Some(done), ..Piece::default() }, waiting)
+    }
+
+    /// Whether nothing is lost if it is not sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.broken.is_empty()
     }
 
     /// Posts the records and returns the server's answer; `None` without records.
@@ -167,18 +174,25 @@ impl Principal {
     }
 
     /// Adds one. An application known by its name alone is merged with the one that has this name and
-    /// an id.
+    /// an id. Of too many, those that match recorded requests are kept.
     pub(crate) fn add_one(all: &mut Vec<Principal>, one: Principal) {
         let is_it = |known: &Principal| match (&known.id, &one.id) {
             (Some(id), Some(other)) => id.eq_ignore_ascii_case(other),
             _ => known.is(one.key()) || one.is(known.key()),
         };
+        let is_full = all.len() >= PRINCIPALS_MAX;
         match all.iter_mut().find(|known| is_it(known)) {
             Some(known) => {
                 known.entries += one.entries;
                 known.joined += one.joined;
             }
-            None => all.push(one),
+            None if !is_full => all.push(one),
+            None if one.joined > 0 => {
+                if let Some(place) = all.iter_mut().find(|known| known.joined == 0) {
+                    *place = one;
+                }
+            }
+            None => {}
         }
     }
 }
@@ -200,7 +214,7 @@ pub struct Counts {
     pub of_others: u64,
     /// The first that were refused, and why.
     pub refusals: Vec<(Place, String)>,
-    /// The other applications.
+    /// The other applications; of very many, the first.
     pub principals: Vec<Principal>,
     /// Entries of other applications, if the user asked for them: entry id, and the service principal's
     /// id or name.
@@ -262,5 +276,33 @@ fn refusal_text(refusal: &Value) -> String {
     match text("path") {
         path if path.is_empty() => text("what"),
         path => format!("{path}: {}", text("what")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_applications_are_bounded() {
+        let principal = |at: usize, joined| Principal {
+            id: Some(format!("sp-{at}")),
+            entries: 2,
+            joined,
+            ..Principal::default()
+        };
+        let mut counts = Counts { of_others: 2 * 1_502, ..Counts::default() };
+        for at in 0..1_500 {
+            Principal::add_one(&mut counts.principals, principal(at, 0));
+        }
+        for at in [1_500, 1_501, 7] {
+            Principal::add_one(&mut counts.principals, principal(at, 1));
+        }
+        assert_eq!(counts.principals.len(), PRINCIPALS_MAX);
+        let joined = counts.principals.iter().filter(|one| one.joined > 0);
+        assert_eq!(joined.count(), 3, "what decides whose a file is is not lost");
+        let report = crate::Report { counts, ..crate::Report::default() };
+        let last = report.lines().pop().unwrap();
+        assert_eq!(last, "kept out of applications that are not listed: 1002");
     }
 }

@@ -13,6 +13,8 @@ pub struct Report {
     pub counts: Counts,
     /// The files that were not imported, or only in part, and why.
     pub failed: Vec<(usize, String)>,
+    /// Whether records are left out because nobody wanted the import to go on.
+    pub is_cut: bool,
 }
 
 impl Report {
@@ -46,6 +48,11 @@ impl Report {
         for one in &counts.principals {
             lines.push(format!("kept out of {}: {}", one.shown(), one.entries));
         }
+        let listed: u64 = counts.principals.iter().map(|one| one.entries).sum();
+        let left = counts.of_others.saturating_sub(listed);
+        if left > 0 {
+            lines.push(format!("kept out of applications that are not listed: {left}"));
+        }
         for (place, entry, principal) in &counts.others {
             let of = principal.as_deref().unwrap_or("no application that is named");
             lines.push(format!("{}: entry {entry} of {of}", self.at(*place)));
@@ -64,6 +71,12 @@ impl Report {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         !self.names.is_empty() && self.failed.len() == self.names.len()
+    }
+
+    /// Whether records were read, and every one was refused.
+    #[must_use]
+    pub fn is_all_refused(&self) -> bool {
+        self.counts.refused > 0 && self.counts.refused == self.counts.read
     }
 
     /// What went wrong, if anything did.

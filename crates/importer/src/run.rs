@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -91,13 +92,19 @@ impl<'a, S: Server> Begun<'a, S> {
             report.names.push(name);
             sources.push(file.map_err(|what| report.failed.push((place, what))).ok());
         }
-        let mut run = Run { asked, server, progress, sources, knows_own, before, met: vec![] };
+        let is_cut = &AtomicBool::new(false);
+        let mut run =
+            Run { asked, server, progress, sources, knows_own, before, met: vec![], is_cut };
         // Reads the next piece while the server works on one.
         let (pieces, waiting) = mpsc::sync_channel::<Piece>(1);
         let (stopped, counts, sent) = thread::scope(|scope| {
             let sending = scope.spawn(|| {
                 let mut counts = Counts::default();
                 let sent = waiting.into_iter().try_for_each(|piece| {
+                    if !piece.is_empty() && !progress.goes_on() {
+                        is_cut.store(true, Ordering::Relaxed);
+                        return Ok(());
+                    }
                     let sent = counts.send(piece, server);
                     progress.counted(&counts);
                     sent
@@ -114,6 +121,7 @@ impl<'a, S: Server> Begun<'a, S> {
             (stopped, counts, sent)
         });
         report.counts = counts;
+        report.is_cut = is_cut.load(Ordering::Relaxed);
         report.failed.sort_unstable();
         (report, sent.and(stopped).err())
     }
@@ -129,6 +137,8 @@ struct Run<'a, S> {
     before: Vec<Principal>,
     /// The service principals whose entries this import adds while the application's own is unknown.
     met: Vec<Principal>,
+    /// Whether records are left out because nobody wants the import to go on.
+    is_cut: &'a AtomicBool,
 }
 
 /// The parameters of every request of an import.
@@ -365,7 +375,10 @@ impl<S: Server> Run<'_, S> {
         self.progress.begins(*first, source.bytes, is_survey);
         let mut visit = |file, record| match self.progress.goes_on() {
             true => visit(file, record),
-            false => Err(Stop::Broken),
+            false => {
+                self.is_cut.store(true, Ordering::Relaxed);
+                Err(Stop::Broken)
+            }
         };
         match source.form {
             Form::PortalCsv => {
@@ -378,10 +391,16 @@ impl<S: Server> Run<'_, S> {
                     let wrong = sources.iter().find(|(_, one)| Some(one.name.as_str()) == name);
                     Stop::File(wrong.map_or(*first, |(place, _)| *place), error.to_string())
                 };
-                for record in PortalCsv::new(readers).map_err(named)? {
+                let rows_max = self.asked.portal_rows_max;
+                let mut records = PortalCsv::new(readers, rows_max).map_err(named)?;
+                if let Some((place, source)) = sources.get(records.file_of_entries()) {
+                    self.progress.begins(*place, source.bytes, is_survey);
+                }
+                while let Some(record) = records.next() {
                     let record = record.map_err(unreadable)?;
                     let file = sources.get(record.file).map_or(*first, |(place, _)| *place);
                     visit(file, record)?;
+                    self.progress.reached(records.bytes_read());
                 }
             }
             Form::LogAnalyticsCsv => {
@@ -496,7 +515,7 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         file.rewind().unwrap();
         let room = Room::of_system(0, "");
-        let file = File::of("log.ndjson".to_owned(), file, None, &room);
+        let file = File::of("log.ndjson".to_owned(), file, None, &room, &|| true);
         let server = Notes::default();
         let asked = Asked {
             run: 171,
@@ -504,6 +523,7 @@ mod tests {
             dates: None,
             service_principal: None,
             lists_others: false,
+            portal_rows_max: 2,
             wording: FIELDS,
         };
         let begun = Begun::new(asked, &server).unwrap();
@@ -551,6 +571,11 @@ mod tests {
         assert_eq!((stopped, report.counts.new), (Some("gone"), 8));
         // Each record is looked at twice: to learn the order of dates, and to send it.
         let (report, stopped, _) = run(&entries("2026-09-14T08:02:11Z", 6), 8);
-        assert_eq!((stopped, report.counts.new), (None, 0));
+        assert_eq!((stopped, report.counts.new, report.is_cut), (None, 0, true));
+        // Then they are sent together.
+        for (looks, new, is_cut) in [(12, 0, true), (13, 6, false)] {
+            let (report, stopped, _) = run(&entries("2026-09-14T08:02:11Z", 6), looks);
+            assert_eq!((stopped, report.counts.new, report.is_cut), (None, new, is_cut));
+        }
     }
 }

@@ -31,7 +31,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc::{self, Sender};
 use uuid::Uuid;
 
-use self::job::{FORM_BYTES_MAX, Job, Options, ROOM_BYTES_MAX, State, Step};
+use self::job::{FILES_MAX, FORM_BYTES_MAX, Job, Options, ROOM_BYTES_MAX, State, Step};
 use self::receive::{Failed, too_large};
 use crate::address::{Given as Address, encoded, with_query};
 use crate::admin;
@@ -106,6 +106,7 @@ struct Given {
 struct Panel<'a> {
     app: &'a str,
     form: FormView,
+    files_max: usize,
     bytes_max: String,
     room_bytes_max: String,
 }
@@ -128,7 +129,7 @@ fn panel<'a>(app: &'a str, csrf: &str, given: &Given) -> Panel<'a> {
         action: format!("/apps/{}/imports", encoded(app)),
         method: Method::Post { csrf: csrf.to_owned(), is_upload: true },
         fields: vec![Field {
-            kind: Kind::Files(FORM_BYTES_MAX),
+            kind: Kind::Files { bytes_max: FORM_BYTES_MAX, files_max: FILES_MAX },
             required: true,
             ..field("file", "Files", files, "")
         }],
@@ -144,7 +145,7 @@ fn panel<'a>(app: &'a str, csrf: &str, given: &Given) -> Panel<'a> {
         ..FormView::default()
     };
     let (bytes_max, room_bytes_max) = (size(FORM_BYTES_MAX), size(ROOM_BYTES_MAX));
-    Panel { app, form, bytes_max, room_bytes_max }
+    Panel { app, form, files_max: FILES_MAX, bytes_max, room_bytes_max }
 }
 
 /// The form again, with what was wrong.
@@ -250,6 +251,7 @@ async fn begin(
         Failed::Said("Other files are being imported: wait until that has ended.".to_owned())
     })?;
     let files = form.files(&place.room, FORM_BYTES_MAX).await?;
+    acting.is_used();
     if files.is_empty() {
         return Err(Failed::Said("Choose a file.".to_owned()));
     }
@@ -418,7 +420,7 @@ impl Telling {
                     sentence(why)
                 ),
             ),
-            (None, Some(wrong)) if ended.report.is_nothing() => {
+            (None, Some(wrong)) if ended.report.is_nothing() || ended.report.is_all_refused() => {
                 (("bad", "✗", "failed"), sentence(&wrong))
             }
             (None, Some(wrong)) => (("warn", "!", "in part"), sentence(&wrong)),

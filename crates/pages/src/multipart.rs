@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use query::visit::Refusal;
 
-/// A form of ours has far fewer fields.
-const PARTS_MAX: usize = 24;
+/// The form with the most fields is that of an import: its files and four others.
+pub(crate) const PARTS_MAX: usize = 24;
 const HEAD_BYTES_MAX: usize = 4 << 10;
 
 /// What comes next of a form.

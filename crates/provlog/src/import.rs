@@ -98,6 +98,7 @@ impl Import {
             dates: self.dates,
             service_principal: self.service_principal.as_deref(),
             lists_others: self.list_others,
+            portal_rows_max: importer::PORTAL_ROWS_MAX,
             wording: FLAGS,
         };
         let begun = Begun::new(asked, &address)?;
@@ -160,6 +161,7 @@ fn opened(path: &Path, form: Option<Form>) -> Result<importer::File, String> {
         file,
         form,
         &Room::of_system(COPIED_BYTES_MAX, "is longer than 64 GiB"),
+        &|| true,
     )
 }
 

@@ -255,10 +255,13 @@ impl Server {
         let query = Arc::new(query);
         let mut router = ingest::router(ingest).merge(query::router(Arc::clone(&query)));
         if config.pages {
-            let (reserve_bytes, disk) = (config.disk_reserve_bytes, committer.clone());
+            let (reserve_bytes, store) = (config.disk_reserve_bytes, Arc::clone(committer.store()));
             let uploads = Uploads {
                 folder: config.data.clone(),
-                has_room: Arc::new(move || disk.disk_free_bytes() / 2 > reserve_bytes),
+                // What the committer knows of the disk may be seconds old: an upload fills it faster.
+                has_room: Arc::new(move || {
+                    store.disk_free_bytes().is_ok_and(|free| free / 2 > reserve_bytes)
+                }),
                 tasks: tasks.clone(),
                 stopping: stopping.clone(),
             };

@@ -283,13 +283,16 @@ impl Visitor {
         acting::act(self.parts.headers, extensions, (method, path, body, content_type)).await
     }
 
-    /// Sends what a form asks for in several requests, which go on after the form was answered.
+    /// Sends what a form asks for in several requests, which go on after the form was answered. Sending the
+    /// form is a use of the session; those requests are none.
     ///
     /// # Errors
     /// [`Refusal`], when the form comes from elsewhere.
     pub fn acting(&self, form_token: &str) -> Result<Acting, Refusal> {
-        self.session_of_form(form_token)?;
-        Ok(Acting::of(&self.parts))
+        let session = self.session_of_form(form_token)?;
+        let query = &self.ask.query;
+        query.sessions.used(&session, query.committer.now());
+        Ok(Acting::of(&self.parts, query))
     }
 }
 

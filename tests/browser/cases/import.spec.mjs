@@ -94,6 +94,17 @@ test('what is too large is not sent @script', async ({ page, visit, server }, in
   await expect(page.getByText('provlog import --app')).toBeVisible();
 });
 
+test('what something before the server refuses is told @script', async ({ page, visit, server }, info) => {
+  const app = await fresh({ server, visit }, info);
+  await page.route(`**/apps/${app}/imports`, (route) => route.fulfill({ status: 413, contentType: 'text/html', body: '<h1>Too Large</h1>' }));
+  await send(page, log('a.ndjson', [record('a')]));
+  await expect(page.locator('.error')).toContainText('refused (status 413)');
+  await expect(page.getByRole('button', { name: 'Import', exact: true })).toBeEnabled();
+  const many = Array.from({ length: 21 }, (_, at) => log(`${at}.ndjson`, [record(`m${at}`)]));
+  await send(page, ...many);
+  await expect(page.locator('.error')).toContainText('takes 20 files at once');
+});
+
 test.describe('for an auditor', () => {
   test.use({ role: 'auditor' });
 

@@ -223,7 +223,7 @@ proptest! {
             file.extend(&bytes);
             (name.to_owned(), std::io::Cursor::new(file))
         });
-        let joined = crate::PortalCsv::new(files.into()).unwrap();
+        let joined = crate::PortalCsv::new(files.into(), usize::MAX).unwrap();
         prop_assert!(joined.map(Result::unwrap).count() <= 2 * bytes.len());
     }
 

@@ -6,8 +6,15 @@ use super::{CSV_ENTRIES, csv_files, entries, join, understand, value};
 use crate::{PortalCsv, PortalCsvError};
 
 fn open(files: &[(&str, &str)]) -> Result<PortalCsv<Cursor<Vec<u8>>>, PortalCsvError> {
+    within(files, usize::MAX)
+}
+
+fn within(
+    files: &[(&str, &str)],
+    rows_max: usize,
+) -> Result<PortalCsv<Cursor<Vec<u8>>>, PortalCsvError> {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-    PortalCsv::new(files.map(|(name, bytes)| (name, Cursor::new(bytes))).collect())
+    PortalCsv::new(files.map(|(name, bytes)| (name, Cursor::new(bytes))).collect(), rows_max)
 }
 
 /// Of each record its file and line, and the names of its steps or what is reported.
@@ -33,6 +40,16 @@ fn rows_are_joined_whatever_their_order() {
     assert_eq!(found(&files), [(0, 2, "A".to_owned()), (0, 3, "B C".to_owned())]);
     let files = [("s", "CHANGE_ID,step name\nc1,A\n"), ("l", LOGS)];
     assert_eq!(found(&files), [(1, 2, "A".to_owned()), (1, 3, String::new())]);
+}
+
+#[test]
+fn rows_beside_the_entries_are_bounded() {
+    let files = [("ProvisioningLogs.csv", LOGS), ("ProvisioningLogs_ProvisioningSteps.csv", STEPS)];
+    let joined = within(&files, 3).unwrap();
+    assert_eq!((joined.file_of_entries(), joined.count()), (0, 2));
+    let error = within(&files, 2).err().unwrap();
+    assert_eq!(error.file(), Some("ProvisioningLogs_ProvisioningSteps.csv"));
+    assert!(error.to_string().contains("has more than 2 rows"), "{error}");
 }
 
 #[test]

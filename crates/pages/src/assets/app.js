@@ -467,6 +467,8 @@ function follow(part) {
     if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   });
   addEventListener("pagehide", () => stream.close());
+  // A page that the browser kept as it was has no stream any more.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
 // A form with large files: `<input type="file" data-bytes-max>` shows how much of them was sent.
@@ -484,8 +486,12 @@ function upload(input) {
     event.preventDefault();
     const files = [...input.files];
     const bytes = files.reduce((sum, file) => sum + file.size, 0);
-    wrong(bytes > Number(input.dataset.bytesMax) ? "This is too large for the form: use the command line below." : "");
-    if (one(".error", input.parentNode)) return;
+    const { bytesMax, filesMax } = input.dataset;
+    const refused =
+      files.length > Number(filesMax) ? `The form takes ${filesMax} files at once: send the others after them.` :
+      bytes > Number(bytesMax) ? "This is too large for the form: use the command line below." : "";
+    wrong(refused);
+    if (refused) return;
     const words = make("p", { class: "count" });
     const bar = make("progress", { max: "1", value: "0", "aria-label": "Sent" });
     const cancel = make("button", { type: "button" }, "Cancel");
@@ -511,7 +517,10 @@ function upload(input) {
       // The page of the import, or this form with what was wrong.
       if (request.responseURL !== form.action) { location.assign(request.responseURL); return; }
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
-      one("main").replaceWith(document.adoptNode(one("main", page)));
+      const main = one("main", page);
+      // The answer of something else on the way, such as a proxy that takes no body of this size.
+      if (!main) { ended(`The upload was refused (status ${request.status}) by something before the server.`); return; }
+      one("main").replaceWith(document.adoptNode(main));
       document.title = page.title;
       scrollTo(0, 0);
       enliven();

@@ -8,8 +8,9 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, StatusCode};
@@ -17,21 +18,32 @@ use importer::{Asked, Begun, Counts, DateOrder, Form, Progress, Report, Room, Se
 use query::visit::{Acting, Problem};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::{encoded, with_query};
+use crate::multipart::PARTS_MAX;
 
 /// The most that a form takes.
 pub(super) const FORM_BYTES_MAX: u64 = 1 << 30;
+/// So many files of a form are taken; four other fields go with them.
+pub(super) const FILES_MAX: usize = PARTS_MAX - 4;
 /// The most that its files take on the disk, with what they unpack to.
 pub(super) const ROOM_BYTES_MAX: u64 = 4 << 30;
 /// Forms that are received or imported at once, so that their files fill no disk.
 const AT_ONCE_MAX: usize = 2;
 /// So many imports are remembered.
 const REMEMBERED_MAX: usize = 100;
+/// So many rows of one of the portal's CSV files are joined: their index takes less than 40 MiB of memory.
+const PORTAL_ROWS_MAX: usize = 1_000_000;
+/// The session of an import is looked at after this time.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The answer to one request of an import is far shorter.
 const REPLY_BYTES_MAX: usize = 4 << 20;
+const STOPPED: &str = "somebody stopped it";
+const SESSION_ENDED: &str = "the session has ended, or its token was revoked";
+const SERVER_STOPS: &str = "the server is stopping";
 const NDJSON: &str = "application/x-ndjson";
 
 const FIELDS: Wording =
@@ -108,12 +120,17 @@ impl Imports {
         let job = Arc::new(job);
         let mut remembered = self.remembered();
         remembered.push_front(Arc::clone(&job));
-        remembered.truncate(REMEMBERED_MAX);
+        // The oldest that has ended: only few have not.
+        if remembered.len() > REMEMBERED_MAX
+            && let Some(place) = remembered.iter().rposition(|job| job.has_ended())
+        {
+            remembered.remove(place);
+        }
         drop(remembered);
         let (sender, receiver) = mpsc::channel(1);
         let stopping = self.uploads.stopping.clone();
-        self.uploads.tasks.spawn(answered(receiver, acting, stopping));
-        let address = Address { app: job.app.clone(), sender };
+        self.uploads.tasks.spawn(answered(receiver, Arc::clone(&job), acting, stopping));
+        let address = Address { job: Arc::clone(&job), sender };
         let ends = Ends(Arc::clone(&job));
         let read = move || {
             let ended = imported(&ends.0, files, &options, &known, &address, &place.room);
@@ -139,7 +156,8 @@ pub(super) struct Job {
     pub(super) names: Vec<String>,
     /// So many bytes of the present file were read.
     reached: AtomicU64,
-    is_unwanted: AtomicBool,
+    /// Why it is not to go on.
+    unwanted: OnceLock<&'static str>,
     state: Mutex<State>,
 }
 
@@ -173,8 +191,8 @@ pub(super) struct Ended {
 
 impl Job {
     pub(super) fn new(run: u64, app: String, names: Vec<String>) -> Job {
-        let (reached, is_unwanted) = (AtomicU64::new(0), AtomicBool::new(false));
-        Job { run, app, names, reached, is_unwanted, state: Mutex::default() }
+        let (reached, unwanted) = (AtomicU64::new(0), OnceLock::new());
+        Job { run, app, names, reached, unwanted, state: Mutex::default() }
     }
 
     /// The number of the import, as addresses have it.
@@ -198,7 +216,12 @@ impl Job {
 
     /// Stops it before its next record. What was imported stays.
     pub(super) fn stop(&self) {
-        self.is_unwanted.store(true, Ordering::Relaxed);
+        self.end(STOPPED);
+    }
+
+    /// The first reason to end it counts.
+    fn end(&self, why: &'static str) {
+        let _ = self.unwanted.set(why);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -222,7 +245,7 @@ impl Progress for Job {
     }
 
     fn goes_on(&self) -> bool {
-        !self.is_unwanted.load(Ordering::Relaxed)
+        self.unwanted.get().is_none()
     }
 }
 
@@ -256,13 +279,22 @@ fn imported(
         dates: options.dates,
         service_principal: options.service_principal.as_deref(),
         lists_others: false,
+        portal_rows_max: PORTAL_ROWS_MAX,
         wording: FIELDS,
     };
+    let goes_on = || job.goes_on();
     let files = files
         .into_iter()
-        .map(|(name, file)| (name.clone(), importer::File::of(name, file, options.form, room)));
-    let (report, stopped) = Begun::told(asked, address, known).import(files.collect(), job);
-    let unwanted = (!job.goes_on()).then(|| "somebody stopped it".to_owned());
+        .map(|(name, file)| {
+            let opened = importer::File::of(name.clone(), file, options.form, room, &goes_on);
+            (name, opened)
+        })
+        .collect();
+    let is_unpacked = job.goes_on();
+    let (report, stopped) = Begun::told(asked, address, known).import(files, job);
+    // What ends an import after its last record leaves out nothing.
+    let is_cut = report.is_cut || !is_unpacked;
+    let unwanted = job.unwanted.get().filter(|_| is_cut).map(|why| (*why).to_owned());
     Ended { report, stopped: stopped.or(unwanted) }
 }
 
@@ -275,7 +307,7 @@ struct Request {
 
 /// The import address of an application, for the thread of an import.
 struct Address {
-    app: String,
+    job: Arc<Job>,
     sender: mpsc::Sender<Request>,
 }
 
@@ -289,8 +321,8 @@ impl Server for Address {
     ) -> Result<Map<String, Value>, String> {
         let (reply, answer) = oneshot::channel();
         let request =
-            Request { address: address(&self.app, parameters), lines: lines.to_vec(), reply };
-        let stops = || "the server is stopping".to_owned();
+            Request { address: address(&self.job.app, parameters), lines: lines.to_vec(), reply };
+        let stops = || (*self.job.unwanted.get().unwrap_or(&SERVER_STOPS)).to_owned();
         self.sender.blocking_send(request).map_err(|_| stops())?;
         answer.blocking_recv().map_err(|_| stops())?
     }
@@ -302,16 +334,23 @@ pub(super) fn address(app: &str, parameters: &[(&'static str, String)]) -> Strin
     with_query(path, parameters.iter().map(|(name, text)| (*name, text.as_str())))
 }
 
-/// Sends the requests of an import until it ends or the server stops.
+/// Sends the requests of an import until it ends. Ends it when the session does, or the server.
 async fn answered(
     mut requests: mpsc::Receiver<Request>,
+    job: Arc<Job>,
     acting: Acting,
     stopping: CancellationToken,
 ) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let request = tokio::select! {
             biased;
-            () = stopping.cancelled() => return,
+            () = stopping.cancelled() => return job.end(SERVER_STOPS),
+            _ = looks.tick() => match acting.has_ended().await {
+                true => return job.end(SESSION_ENDED),
+                false => continue,
+            },
             request = requests.recv() => request,
         };
         let Some(Request { address, lines, reply }) = request else { return };
@@ -332,9 +371,7 @@ pub(super) async fn post(
     })?;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let words = match problem.status {
-            StatusCode::UNAUTHORIZED => {
-                "the session has ended, or its token was revoked".to_owned()
-            }
+            StatusCode::UNAUTHORIZED => SESSION_ENDED.to_owned(),
             _ => problem.detail,
         };
         return Err((problem.status, words));

@@ -8,7 +8,7 @@ use importer::Room;
 use query::visit::{Refusal, Uploading};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
-use super::job::FORM_BYTES_MAX;
+use super::job::{FILES_MAX, FORM_BYTES_MAX};
 use crate::multipart::{Next, Reader};
 
 /// All fields beside the files.
@@ -90,7 +90,7 @@ impl Form {
     ) -> Result<Vec<(String, File)>, Failed> {
         let mut files = vec![];
         let (mut left, mut looked_at) = (bytes_max, bytes_max);
-        let mut field = None;
+        let (mut field, mut begun) = (None, 1);
         let mut open = match self.file_name.take() {
             Some(name) => Some(opened(name, room)?),
             None => None,
@@ -118,7 +118,15 @@ impl Form {
                         files.push((name, whole(file).await?));
                     }
                     match came {
-                        Came::Field(_, Some(name)) => open = Some(opened(name, room)?),
+                        Came::Field(_, Some(_)) if begun == FILES_MAX => {
+                            return Err(Failed::Said(format!(
+                                "The form takes {FILES_MAX} files at once: send the others after them."
+                            )));
+                        }
+                        Came::Field(_, Some(name)) => {
+                            begun += 1;
+                            open = Some(opened(name, room)?);
+                        }
                         Came::Field(name, None) => field = Some(name),
                         Came::Bytes(_) | Came::End => return Ok(files),
                     }
@@ -240,6 +248,22 @@ mod tests {
         assert_eq!(received(8, 8).await, Ok(all));
         assert!(received(7, 8).await.unwrap_err().contains("too large for the form"));
         assert_eq!(received(8, 7).await.unwrap_err(), "The file takes too much room.");
+    }
+
+    #[tokio::test]
+    async fn files_are_counted() {
+        for (count, is_taken) in [(FILES_MAX, true), (FILES_MAX + 1, false)] {
+            let file = "--b\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\n\n1\n";
+            let mut form = form(&(file.repeat(count) + "--b--"));
+            form.until_file().await.unwrap();
+            match form.files(&Room::of_system(100, ""), 100).await {
+                Ok(files) => assert_eq!((files.len(), is_taken), (count, true)),
+                Err(Failed::Said(wrong)) => {
+                    assert!(wrong.contains("takes 20 files at once") && !is_taken, "{wrong}");
+                }
+                Err(Failed::Refused(refusal)) => panic!("{refusal:?}"),
+            }
+        }
     }
 
     #[tokio::test]

@@ -55,9 +55,13 @@ pub enum Kind {
     Lines,
     /// A file.
     File,
-    /// One or more files, which may be large: a script shows how much of them was sent. More than this many
-    /// bytes together are refused.
-    Files(u64),
+    /// One or more files, which may be large: a script shows how much of them was sent.
+    Files {
+        /// More bytes together are refused.
+        bytes_max: u64,
+        /// More files at once are refused.
+        files_max: usize,
+    },
     /// A text that is not shown while it is written.
     Secret,
     /// A value that is sent and not shown.

@@ -1,6 +1,7 @@
 //! What a form does: its requests to the API, and what it uploads.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use answers::act::UPLOAD_BYTES_MAX;
@@ -9,40 +10,60 @@ use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 use budget::{Counted, Owner, UnderWay};
 use incoming::{HasLeft, Missing, RECEIVE_MAX, next_piece};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt;
 
-use super::Refusal;
+use super::{Refusal, Watch};
+use crate::Query;
 use crate::caller::FromForm;
 use crate::error::Error;
 use crate::frame::RequestId;
 use crate::http::{Kept, Questions};
+use crate::session::IDLE_MAX_S;
 
-/// A large upload that takes longer to arrive is refused.
-const STREAM_MAX: Duration = Duration::from_secs(3_600);
+/// A large upload that takes longer to arrive is refused. Its session lasts until then.
+const STREAM_MAX: Duration = Duration::from_secs(50 * 60);
+const _: () = assert!(STREAM_MAX.as_secs() < IDLE_MAX_S.cast_unsigned());
 
 /// Acts as the caller of the session in which a form was sent. It ends with the session or the token, and does
 /// not keep the session from ending.
-#[derive(Clone)]
 pub struct Acting {
     headers: HeaderMap,
     extensions: Extensions,
+    watch: Watch,
 }
 
 impl Acting {
     /// Goes on for the form whose request has this head.
-    pub(super) fn of(parts: &Parts) -> Acting {
+    pub(super) fn of(parts: &Parts, query: &Arc<Query>) -> Acting {
         let mut extensions = of_connection(&parts.extensions);
         // Of the request that will have been answered: its client may leave, and it holds nothing any more.
         extensions.remove::<HasLeft>();
         extensions.remove::<Counted>();
         extensions.remove::<UnderWay>();
         extensions.insert(FromForm::Before);
-        Acting { headers: parts.headers.clone(), extensions }
+        let mut parts = parts.clone();
+        parts.extensions = extensions.clone();
+        let headers = parts.headers.clone();
+        Acting { headers, extensions, watch: Watch { query: Arc::clone(query), parts } }
+    }
+
+    /// Notes that the session is used now: somebody waited until all that the form sends had arrived.
+    pub fn is_used(&self) {
+        let query = &self.watch.query;
+        if let Some(session) = query.sessions.brought(&self.headers) {
+            query.sessions.used(&session, query.committer.now());
+        }
+    }
+
+    /// Whether the session has ended, or its token.
+    pub async fn has_ended(&self) -> bool {
+        let looked = self.watch.look(|_| Ok(())).await;
+        looked.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// Sends one request, as [`Visitor::act`] does.
@@ -103,11 +124,15 @@ impl Uploading {
     /// # Errors
     /// [`Refusal`], when it breaks off, nothing comes for a while, or it takes too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let until = self.until.min(Instant::now() + RECEIVE_MAX);
+        let pause = Instant::now() + RECEIVE_MAX;
+        let (until, bound) = match self.until < pause {
+            true => (self.until, STREAM_MAX),
+            false => (pause, RECEIVE_MAX),
+        };
         let piece = timeout_at(until, next_piece(&mut self.body)).await;
-        match piece.map_err(|_| Missing::Late) {
-            Ok(piece) => piece.transpose().map_err(|_| missing(Missing::Broken)),
-            Err(late) => Err(missing(late)),
+        match piece {
+            Ok(piece) => piece.transpose().map_err(|_| broken()),
+            Err(_) => Err(Error::BodyLate { seconds: bound.as_secs() }.into()),
         }
     }
 
@@ -120,8 +145,8 @@ impl Uploading {
     }
 }
 
-fn missing(missing: Missing) -> Refusal {
-    Refusal::from(Error::upload(missing, UPLOAD_BYTES_MAX))
+fn broken() -> Refusal {
+    Refusal::from(Error::upload(Missing::Broken, UPLOAD_BYTES_MAX))
 }
 
 /// What the listener and the frame know of a request, for one that is sent on. The names in the page's own
