@@ -26,6 +26,7 @@ fn cases(filled: &Filled) -> Outcome<Vec<Case>> {
     let (slug, _) = filled.applications.first().ok_or("no application")?;
     let (group, _) = filled.groups.first().ok_or("no group")?;
     let (user, _) = filled.users.first().ok_or("no users")?;
+    let groups: Vec<String> = filled.groups.iter().map(|(group, _)| group.to_string()).collect();
     let case = |name, target: String, ms_max| Case { name, target, ms_max };
     let of_user = format!("/apps/{slug}/users/{user}");
     Ok(vec![
@@ -36,10 +37,31 @@ fn cases(filled: &Filled) -> Outcome<Vec<Case>> {
             format!("/operations?limit=50&app={slug}&status=failure"),
             300.0,
         ),
+        case(
+            "log explorer, of two days and an action",
+            "/operations?limit=50&from=-80d&to=-78d&action=update".to_owned(),
+            300.0,
+        ),
+        case("log explorer, of a status", "/operations?limit=50&httpStatus=409".to_owned(), 300.0),
+        case(
+            "log explorer, of the largest group",
+            format!("/operations?limit=50&app={slug}&resource={group}"),
+            300.0,
+        ),
         case("the largest group", format!("/apps/{slug}/groups/{group}"), 60.0),
+        case(
+            "the largest group, 80 days back",
+            format!("/apps/{slug}/groups/{group}?at=-80d"),
+            60.0,
+        ),
         case("members of the largest group", format!("/apps/{slug}/groups/{group}/members"), 60.0),
         case("one user", of_user.clone(), 20.0),
         case("why of one user", format!("{of_user}/why"), 20.0),
+        case(
+            "matrix of the largest group and two others",
+            format!("/apps/{slug}/matrix?groups={}&limit=50", groups.join(",")),
+            300.0,
+        ),
         case("one application", format!("/apps/{slug}"), 60.0),
     ])
 }

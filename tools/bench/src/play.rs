@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use event::{Clock, Stopwatch, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -75,7 +76,13 @@ struct Player {
     tokens: Vec<Vec<String>>,
     /// When the applications switch to their last token.
     rotation: Timestamp,
+    /// As many queues are played at once.
+    turns: Semaphore,
 }
+
+/// Requests under way at once while a store is filled. With more, a slow machine would make lookups wait
+/// longer than the server lets them.
+const AT_ONCE: usize = 256;
 
 /// Fills the store of a folder with the workload of a seed.
 pub async fn fill(folder: &Path, operations: u64, seed: u64) -> Outcome<Filled> {
@@ -88,7 +95,8 @@ pub async fn fill(folder: &Path, operations: u64, seed: u64) -> Outcome<Filled> 
     }
     tokens[0].push(open.add_token(APPLICATIONS[0].0).await?);
     let rotation = Timestamp(START.0 + (Workload::end().0 - START.0) / 2);
-    let player = Arc::new(Player { router: open.router(), clock, tokens, rotation });
+    let turns = Semaphore::new(AT_ONCE);
+    let player = Arc::new(Player { router: open.router(), clock, tokens, rotation, turns });
 
     let size = Size::of(operations);
     let mut workload = Workload::new(size, seed);
@@ -194,6 +202,7 @@ type Played = (Vec<(Resource, Uuid)>, BTreeMap<u16, u64>);
 
 /// Sends the requests of one queue one after the other.
 async fn play_queue(player: Arc<Player>, queue: Vec<Request>) -> Outcome<Played> {
+    let _turn = player.turns.acquire().await?;
     let (mut made, mut seen) = (Vec::new(), BTreeMap::new());
     for request in queue {
         player.clock.advance_to(request.at);
