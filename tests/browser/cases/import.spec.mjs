@@ -14,7 +14,8 @@ const log = (name, lines) => ({ name, mimeType: 'application/json', buffer: Buff
 
 // An application that nothing was imported into, with its page of imports.
 async function fresh({ server, visit }, info) {
-  const application = `raft-${info.workerIndex}-${info.retry}-${info.repeatEachIndex}-${info.title.length}`;
+  // A server outlives its test, and may serve the same test again.
+  const application = `raft-${info.testId.slice(-12)}-${info.retry}-${info.repeatEachIndex}`;
   await server.api('POST', '/api/v1/apps', { body: { application } });
   await visit(`/apps/${application}/imports`);
   return application;
