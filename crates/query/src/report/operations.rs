@@ -152,9 +152,6 @@ fn got_account(
     &Failing { number, seq, .. }: &Failing,
     until: Seq,
 ) -> Result<bool, ProjectorError> {
-    if view.version(application, number, seq)?.is_some() {
-        return Ok(false);
-    }
     let Some(mentioned) = view.mentioned(application, number)? else { return Ok(false) };
     let (attribute, value) = match mentioned.external_id {
         Some((external_id, _)) => (Attribute::ExternalId, external_id),
@@ -163,7 +160,10 @@ fn got_account(
     let case_folded = case_folded(attribute, &value);
     let kind = summary(view, seq)?.resource_type;
     let holders = view.name_holders(application, kind, attribute, &case_folded)?;
-    Ok(holders.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
+    let is_taken =
+        holders.iter().any(|one| one.number != number && (seq..until).contains(&one.since));
+    // A version is far larger than a name, and few names were taken.
+    Ok(is_taken && view.version(application, number, seq)?.is_none())
 }
 
 /// A changed attribute value.
