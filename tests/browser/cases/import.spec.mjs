@@ -95,7 +95,8 @@ test('what is too large is not sent @script', async ({ page, visit, server }, in
   await expect(page.getByText('provlog import --app')).toBeVisible();
 });
 
-test('what something before the server refuses is told @script', async ({ page, visit, server }, info) => {
+test('what something before the server refuses is told @script', async ({ page, visit, server, expected }, info) => {
+  expected.push(/status of 413/);
   const app = await fresh({ server, visit }, info);
   await page.route(`**/apps/${app}/imports`, (route) => route.fulfill({ status: 413, contentType: 'text/html', body: '<h1>Too Large</h1>' }));
   await send(page, log('a.ndjson', [record('a')]));
