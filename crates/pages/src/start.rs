@@ -58,9 +58,13 @@ fn show(visit: &Visit<'_>) -> Result<StartPage, Refusal> {
     let who = visit.signed_in()?;
     let answer = visit.ask::<Overview>(&[("limit", TILES)])?;
     let (envelope, rows) = (&answer.envelope, answer.content.rows());
-    let names = visit.ask::<Apps>(&[("limit", "1000")])?;
-    let names: Vec<String> =
-        names.content.rows().iter().map(|row| row.application.clone()).collect();
+    let left_out = envelope.row_count.saturating_sub(rows.len() as u64);
+    let mut names: Vec<String> = rows.iter().map(|row| row.application.clone()).collect();
+    if left_out > 0 {
+        let all = visit.ask::<Apps>(&[("limit", "1000")])?;
+        names = all.content.rows().iter().map(|row| row.application.clone()).collect();
+    }
+    names.sort_unstable();
     let shell = Shell {
         title: "Start".to_owned(),
         section: Section::Start,
@@ -86,7 +90,7 @@ fn show(visit: &Visit<'_>) -> Result<StartPage, Refusal> {
         more_urgent,
         asks: if names.is_empty() { vec![] } else { ask::forms(&names) },
         tiles: rows.iter().map(|row| tile(row, now)).collect(),
-        left_out: envelope.row_count.saturating_sub(rows.len() as u64),
+        left_out,
         take_away: take_away(described, &given, visit.public_url(), false),
     })
 }
