@@ -64,7 +64,7 @@ test('it shows how much was sent and how far it is @script', async ({ page, visi
   await slow.send('Network.enable');
   const speed = (uploadThroughput) =>
     slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
-  await speed(400_000);
+  await speed(100_000);
   await send(page, log('large.ndjson', lines));
   await expect(page.locator('.sending')).toContainText(/Sending [\d.]+ MiB of [\d.]+ MiB/);
   await expect(page.locator('.sending progress')).toBeVisible();

@@ -499,6 +499,8 @@ function upload(input) {
     const tell = (sent, total) => {
       bar.value = total ? sent / total : 1;
       words.textContent = sent < total ? `Sending ${mebibytes(sent)} of ${mebibytes(total)}` : "Sent; waiting for the server";
+      // What was sent whole is imported, whether or not its answer is waited for.
+      if (sent >= total) cancel.remove();
     };
     const ended = (text) => {
       sending.remove();
@@ -527,7 +529,7 @@ function upload(input) {
       say(one("main .notice")?.textContent ?? page.title);
     });
     request.addEventListener("error", () => ended("The upload broke off: is the server reachable? Send it again."));
-    request.addEventListener("abort", () => ended("It was not sent. Nothing of it was imported."));
+    request.addEventListener("abort", () => ended("It was not sent whole. Nothing of it was imported."));
     cancel.addEventListener("click", () => request.abort());
     request.send(new FormData(form));
   });

@@ -66,7 +66,7 @@ impl Acting {
         looked.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
     }
 
-    /// Sends one request, as [`Visitor::act`] does.
+    /// Sends one request, as [`super::Visitor::act`] does.
     ///
     /// # Errors
     /// [`Refusal`], when it cannot be sent. What the API refuses is its response.
