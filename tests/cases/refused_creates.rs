@@ -302,6 +302,21 @@ async fn an_account_that_takes_the_name_of_a_refused_create_ends_the_failure() {
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
 }
 
+/// Whoever has an account goes on failing, even if somebody else gets the name that was refused once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_goes_on_failing_when_its_first_name_is_taken() {
+    let boat = Boat::new().await;
+    let bad = json!({"userName": "lena", "active": {"no": 1}});
+    assert_eq!(boat.post("Users", bad).await, 400);
+    let id = boat.user_id(json!({"userName": "lena"})).await;
+    let named =
+        |name: Value| json!({"Operations": [{"op": "replace", "path": "userName", "value": name}]});
+    assert_eq!(boat.send("PATCH", &format!("Users/{id}"), named("lena.l".into())).await, 200);
+    assert_eq!(boat.send("PATCH", &format!("Users/{id}"), named(json!({"no": 1}))).await, 400);
+    assert_eq!(boat.user("lena", None).await, 201);
+    assert_eq!(boat.failing().await, [[Value::Null, json!("lena.l"), Value::Null]]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_with_the_same_name_are_distinguished_too() {
     let boat = Boat::new().await;
