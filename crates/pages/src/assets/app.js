@@ -529,7 +529,9 @@ function upload(input) {
       say(one("main .notice")?.textContent ?? page.title);
     });
     request.addEventListener("error", () => ended("The upload broke off: is the server reachable? Send it again."));
-    request.addEventListener("abort", () => ended("It was not sent whole. Nothing of it was imported."));
+    request.addEventListener("abort", () =>
+      // How much of it the server has by then cannot be known here.
+      ended("It was cancelled. If all of it had arrived by then, it is imported: the list shows it after a reload."));
     cancel.addEventListener("click", () => request.abort());
     request.send(new FormData(form));
   });
