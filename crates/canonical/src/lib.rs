@@ -3,8 +3,16 @@
 //!
 //! Nothing here relies on `serde_json::Map` being sorted, because any crate of the build can turn that
 //! off by the feature `serde_json/preserve_order`.
+//!
+//! A [`Document`] is an object kept as such text. [`raw`] reads the text where it lies.
 
 #![warn(unreachable_pub)]
+
+mod document;
+pub mod raw;
+
+pub use document::Document;
+pub use raw::Damaged;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
