@@ -37,6 +37,9 @@ pub(crate) fn db_options() -> Result<rocksdb::Options, StoreError> {
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     // Deliberately left off: pipelined and unordered writes, manual WAL flush, WAL recycling, avoiding
     // flushes during recovery. Each breaks one of the two lines above.
+    // One thread at a time writes: the committer, or a rebuild. Concurrent inserts would only cost atomic
+    // operations for each row.
+    options.set_allow_concurrent_memtable_write(false);
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_max_background_jobs(2);
@@ -68,7 +71,10 @@ pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
     let mut family = rocksdb::Options::default();
     family.set_block_based_table_factory(&table);
     family.set_write_buffer_size(options.memtable_bytes);
-    family.set_compression_type(DBCompressionType::Lz4);
+    // A file of level 0 or 1 is soon compacted into the next level: compressing it would cost more
+    // processor time, beside requests, than the disk space is worth.
+    let [young, older] = [DBCompressionType::None, DBCompressionType::Lz4];
+    family.set_compression_per_level(&[young, young, older, older, older, older, older]);
     family.set_bottommost_compression_type(DBCompressionType::Zstd);
     // Default window and strategy, no dictionary. Level 1 takes half the time of the default level and
     // 5 % more space.
