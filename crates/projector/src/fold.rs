@@ -13,10 +13,11 @@ use event::{
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
-use store::key::{self, Class, Set};
+use store::key::{self, Set};
 
 use crate::asked;
 use crate::claim;
+use crate::class;
 use crate::configuration;
 use crate::error::ProjectorError;
 use crate::failing;
@@ -35,17 +36,14 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 16;
+pub(crate) const FOLD_VERSION: u32 = 17;
 
 /// Applies one event to the rows.
 ///
 /// # Errors
 /// When a row that the event builds on cannot be read.
 pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
-    let second = key::second(event.header.recorded_at.0.div_euclid(1_000_000));
-    if rows.get(&second)?.is_none() {
-        rows.put(second, event.seq.to_be_bytes().to_vec());
-    }
+    rows.begin_second(event.header.recorded_at.0.div_euclid(1_000_000), event.seq)?;
     let application = event.header.application;
     let is_indexed = matches!(
         event.header.fact,
@@ -317,14 +315,10 @@ fn fold_summary(
     rows: &mut Overlay<'_>,
     event: &Event,
 ) -> Result<Option<OperationSummary>, ProjectorError> {
-    let ordinal = View::new(rows).class_count(Class::ALL)? + 1;
-    let Some(summary) = OperationSummary::of(event, ordinal) else { return Ok(None) };
-    let class = summary.class();
-    let place = View::new(rows).class_count(class)? + 1;
+    let Some(summary) = OperationSummary::of(event, 0) else { return Ok(None) };
+    let summary = OperationSummary { ordinal: class::count(rows)?, ..summary };
+    class::record(rows, summary.class(), event.seq)?;
     rows.put(key::operation(event.seq), summary.encode());
-    rows.put(key::class(Class::ALL), ordinal.to_be_bytes().to_vec());
-    rows.put(key::class(class), place.to_be_bytes().to_vec());
-    rows.put(key::by_class(class, event.seq), place.to_be_bytes().to_vec());
     rows.put(key::by_request(summary.request_id_hash, event.seq), vec![]);
     Ok(Some(summary))
 }
@@ -477,7 +471,8 @@ impl ResourceFold<'_> {
         new: Option<&Map<String, Value>>,
     ) -> Result<(), ProjectorError> {
         let application = self.application();
-        if let Some(id) = new.and_then(|state| text(state, Attribute::Id)) {
+        let [old_id, id] = [old, new].map(|state| text(state?, Attribute::Id));
+        if let Some(id) = id.filter(|_| id != old_id) {
             // Never removed: ids are not reused, and a deleted resource still has a history.
             let key = key::id(application, resource_type, id);
             rows.put(key, row::encode_number(self.number.0));

@@ -18,6 +18,7 @@
 mod asked;
 mod authority;
 mod claim;
+mod class;
 mod clock_guard;
 mod command;
 mod committer;
@@ -28,6 +29,8 @@ mod failing;
 mod fold;
 mod gate;
 mod listing;
+mod memory;
+mod names;
 mod operation;
 mod overlay;
 mod queue;

@@ -8,10 +8,18 @@ use store::{RowChanges, Store, digest, with_causes};
 
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
+use crate::memory::Memory;
 use crate::overlay::Overlay;
 
-/// Publish after this many changed rows.
-const ROWS_PER_PUBLISH: usize = 20_000;
+/// Publish after so many changed rows, or so many bytes of them. Rows that many events change are written
+/// once for all of them, so the more the faster; but they must fit into memory twice, here and in the write.
+#[derive(Clone, Copy)]
+struct Limits {
+    rows: usize,
+    bytes: usize,
+}
+
+const LIMITS: Limits = Limits { rows: 200_000, bytes: 16 << 20 };
 
 /// Folds all events that the rows lack, and returns how many. Rows of another fold version are cleared
 /// and made again. A crash leaves rows that end earlier; the next call goes on from there.
@@ -20,7 +28,16 @@ const ROWS_PER_PUBLISH: usize = 20_000;
 ///
 /// # Errors
 /// When the log has a gap, or log or rows cannot be read or written.
-pub fn catch_up(store: &Store, mut progress: impl FnMut(Seq, Seq)) -> Result<Seq, ProjectorError> {
+pub fn catch_up(store: &Store, progress: impl FnMut(Seq, Seq)) -> Result<Seq, ProjectorError> {
+    catch_up_within(store, || LIMITS, progress)
+}
+
+/// [`catch_up`] with the limits of each publish.
+fn catch_up_within(
+    store: &Store,
+    mut limits: impl FnMut() -> Limits,
+    mut progress: impl FnMut(Seq, Seq),
+) -> Result<Seq, ProjectorError> {
     let size = store.log_size()?;
     let watermark = store.snapshot().watermark()?;
     let start = match watermark {
@@ -34,25 +51,29 @@ pub fn catch_up(store: &Store, mut progress: impl FnMut(Seq, Seq)) -> Result<Seq
     if start > size {
         return Err(ProjectorError::RowsAhead { rows: start, log: size });
     }
+    // To fill the filter of names from many rows takes longer than asking for the names of a few events.
+    let mut memory = if start == 0 { Memory::of_no_rows() } else { Memory::new() };
     let mut reached = start;
     while reached < size {
         let snapshot = store.snapshot();
-        let mut overlay = Overlay::new(&snapshot);
+        let mut overlay = Overlay::with_memory(&snapshot, &memory);
+        let Limits { rows, bytes } = limits();
         let mut next = reached;
-        store.scan_log(reached, |seq, bytes| -> Result<_, ProjectorError> {
+        store.scan_log(reached, |seq, event| -> Result<_, ProjectorError> {
             let event =
-                decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+                decode(seq, event).map_err(|source| ProjectorError::Event { seq, source })?;
             fold(&mut overlay, &event)?;
             next = seq + 1;
-            Ok(if overlay.len() >= ROWS_PER_PUBLISH {
+            Ok(if overlay.len() >= rows || overlay.bytes() >= bytes {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             })
         })?;
-        let changes: RowChanges = overlay.into_changes();
+        let changed = overlay.into_unpublished();
         drop(snapshot);
-        store.publish(&changes, next, FOLD_VERSION)?;
+        store.publish(&changed.rows, next, FOLD_VERSION)?;
+        memory.learn(changed);
         reached = next;
         progress(reached, size);
     }
@@ -126,7 +147,11 @@ fn digest_now(
 #[cfg(test)]
 mod tests {
     use event::codec::encode;
-    use event::{Application, ApplicationAdded, Event, Fact, Header, Timestamp};
+    use event::{
+        Application, ApplicationAdded, Attribute, Changes, Content, Effect, Event, Fact, Header,
+        Lifecycle, Mention, Method, Number, Operation, Part, Path, ResourceType, Route, Timestamp,
+        ValueChange,
+    };
     use store::{Options, key};
 
     use super::*;
@@ -225,5 +250,133 @@ mod tests {
         store.publish(&RowChanges::new(), 3, FOLD_VERSION).unwrap();
         let error = catch_up(&store, |_, _| ()).unwrap_err();
         assert!(matches!(error, ProjectorError::RowsAhead { rows: 3, log: 2 }), "{error}");
+    }
+
+    /// Users come, are changed, join and leave a group, and go; others are only mentioned.
+    fn busy_log() -> Vec<Event> {
+        const GROUP: Number = Number(1);
+        let mut random = 5_u64;
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % limit
+        };
+        let text = |attribute: &str, text: String| ValueChange {
+            path: Path { schema: None, attribute: attribute.into(), element: None, sub: None },
+            old: None,
+            new: Some(serde_json::to_vec(&text).unwrap()),
+        };
+        let (mut living, mut members): (Vec<Number>, Vec<Number>) = (vec![], vec![]);
+        let mut next = 2;
+        let mut log = vec![added(0)];
+        for seq in 1..900 {
+            let mut changes = Changes::default();
+            let (kind, number) = match below(8) {
+                0..3 => {
+                    changes.lifecycle = Some(Lifecycle::Created(ResourceType::USER));
+                    changes.values = vec![
+                        text("id", format!("id-{next}")),
+                        // Some names are shared, and some were mentioned before.
+                        text("userName", format!("name-{}", below(400))),
+                        text("externalId", format!("external-{}", below(400))),
+                    ];
+                    living.push(Number(next));
+                    next += 1;
+                    (ResourceType::USER, Number(next - 1))
+                }
+                3 => {
+                    let value = format!("name-{}", below(400));
+                    changes.mention = Some(Mention {
+                        attribute: Attribute::UserName,
+                        folded: value.clone(),
+                        value,
+                        resource_type: ResourceType::USER,
+                    });
+                    next += 1;
+                    (ResourceType::USER, Number(next - 1))
+                }
+                4 if !living.is_empty() => {
+                    let gone = living.swap_remove(below(living.len()));
+                    changes.lifecycle = Some(Lifecycle::Deleted);
+                    (ResourceType::USER, gone)
+                }
+                5 if !living.is_empty() => {
+                    changes.values = vec![text("externalId", format!("external-{}", below(400)))];
+                    (ResourceType::USER, living[below(living.len())])
+                }
+                6 if !members.is_empty() => {
+                    changes.left = vec![members.swap_remove(below(members.len()))];
+                    (ResourceType::GROUP, GROUP)
+                }
+                _ => {
+                    members.push(Number(next));
+                    changes.joined = vec![Number(next)];
+                    next += 1;
+                    (ResourceType::GROUP, GROUP)
+                }
+            };
+            let operation = Operation {
+                route: Route::Resource,
+                method: Method::Patch,
+                resource_type: kind,
+                number,
+                touches: changes.joined.clone(),
+                status: if below(9) == 0 { 500 } else { 200 },
+                scim_type: 0,
+                effect: Effect::Applied,
+                index: 0,
+                saw_seq: None,
+                results: None,
+                decided_after_us: 0,
+            };
+            let recorded_at = Timestamp(seq as i64 * 300_000);
+            let header = Header {
+                application: Application(1),
+                recorded_at,
+                raw_clock: recorded_at,
+                origin: None,
+                fact: Fact::Operation(operation),
+            };
+            let part = Part { subject: number, content: Content::Changes(changes) };
+            log.push(Event { seq, header, parts: vec![part] });
+        }
+        log
+    }
+
+    /// Neither where a publish ends nor what is remembered from the one before shows in the rows.
+    #[test]
+    fn rows_are_the_same_whatever_is_published_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Options::default(), 7).unwrap();
+        let log = busy_log();
+        let encoded = |event: &Event| (event.seq, encode(event).unwrap());
+        store.append(&log.iter().map(encoded).collect::<Vec<_>>(), false).unwrap();
+        assert_eq!(catch_up(&store, |_, _| ()).unwrap(), 900);
+        let whole = all_rows(&store);
+
+        let mut random = 77_u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ((random >> 33) % limit) as usize
+        };
+        for most in [1, 30, 300, 3_000] {
+            store.clear_rows().unwrap();
+            let mut publishes = 0;
+            let limits = || Limits { rows: 1 + below(most), bytes: 1 + below(most * 50) };
+            catch_up_within(&store, limits, |_, _| publishes += 1).unwrap();
+            assert!(publishes > 2, "{publishes} publishes of at most {most} rows");
+            assert_eq!(all_rows(&store), whole, "at most {most} rows");
+        }
+
+        // As after crashes: nothing is remembered at the start of each part.
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Options::default(), 7).unwrap();
+        let mut rest = &log[..];
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(rest.len().min(1 + below(80)));
+            store.append(&part.iter().map(encoded).collect::<Vec<_>>(), false).unwrap();
+            catch_up(&store, |_, _| ()).unwrap();
+            rest = after;
+        }
+        assert_eq!(all_rows(&store), whole);
     }
 }

@@ -17,7 +17,7 @@
 //! | 9    | mentioned      | application u32, number u32                  | seq, attribute, value, type, display, externalId | rewritten |
 //! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
 //! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
-//! | 12   | set change     | `set`, seq u64, member u32                   | 1 added, 0 removed u8, members after it u32 | once |
+//! | 12   | set changes    | `set`, seq u64 and member u32 of the first of at most 64 changes | members before it u32; for each: seq minus the first's u31, added or not u1, member u32 | grows |
 //! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since seq u64 of each | once |
 //! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
 //! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
@@ -26,14 +26,14 @@
 //! | 17   | recorder       |                                              | running or stopped             | rewritten |
 //! | 18   | gap            | seq u64 of the event that reported it        | from, to, reason               | once      |
 //! | 19   | resource type  | type u8                                      | name                           | once      |
-//! | 20   | set pack       | `set`, seq u64                               | changed member u32 and since seq u64, for each | once |
-//! | 21   | class          | `class`                                      | number of its operations u64   | rewritten |
-//! | 22   | by class       | `class`, !seq u64                            | the operation's place in it u64 | once     |
+//! | 20   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
+//! | 21   | class          | `class`                                      | number of its operations u64, seq u64 of the first in its last row by class | rewritten |
+//! | 22   | by class       | `class`, !seq u64 of the first of at most 64 operations | the first's place in it u64; for each after the first: seq minus the first's u32 | grows |
 //! | 23   | by resource    | application u32, number u32, !seq u64        | operations that touch it u64, on it u64, up to here | once |
 //! | 24   | by request     | hash of the request id u64, !seq u64         |                                | once      |
 //! | 25   | named          | `name`, number u32, !since seq u64           | until seq u64                  | once      |
 //! | 26   | unique         | application u32, type u8, attribute u8, value | number u32, since seq u64; further holders have a lookup | rewritten, removed |
-//! | 27   | set head       | `set`                                        | members u32, changes since the last base u32 and pack u32, seq u64 of the last of them | rewritten |
+//! | 27   | set head       | `set`                                        | members u32, changes since the last base u32; if another change fits into the last row of changes, its seq u64, member u32 and number of changes u32 | rewritten |
 //! | 28   | intent         | seq u64                                      | application u32                | removed   |
 //! | 29   | unsettled      | application u32, number u32, seq u64         |                                | removed   |
 //! | 30   | doubt          | seq u64                                      | number u32, effect u8, recorded at i64; if settled also the observation's seq u64, verdict u8, changed u8, recorded at i64 | rewritten |
@@ -60,7 +60,6 @@
 //! | 51   | failing        | application u32, number u32                  | seq u64 of the last write, how many failed since one that did not u64 | removed |
 //! | 52   | review         | application u32, !seq u64                    |                                | once      |
 //! | 53   | identity       | SHA-256 of issuer and subject                | credential u32                 | once      |
-//! | 54   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -75,7 +74,7 @@
 
 use std::ops::Range;
 
-use event::{Application, Credential, Number, ResourceType, Seq};
+use event::{Application, Attribute, Credential, Number, ResourceType, Seq};
 
 const WATERMARK: u8 = 1;
 const APPLICATION: u8 = 2;
@@ -88,7 +87,7 @@ const MENTION: u8 = 8;
 const MENTIONED: u8 = 9;
 const LOOKUP: u8 = 10;
 const VERSION: u8 = 11;
-const SET_CHANGE: u8 = 12;
+const SET_CHANGES: u8 = 12;
 const SET_BASE: u8 = 13;
 const MIRROR: u8 = 14;
 const OPERATION: u8 = 15;
@@ -96,7 +95,7 @@ const SECOND: u8 = 16;
 const RECORDER: u8 = 17;
 const GAP: u8 = 18;
 const RESOURCE_TYPE: u8 = 19;
-const SET_PACK: u8 = 20;
+const IDENTITY_ROLE: u8 = 20;
 const CLASS: u8 = 21;
 const BY_CLASS: u8 = 22;
 const BY_RESOURCE: u8 = 23;
@@ -130,7 +129,6 @@ const SAVED_QUESTION: u8 = 50;
 const FAILING: u8 = 51;
 const REVIEW: u8 = 52;
 const IDENTITY: u8 = 53;
-const IDENTITY_ROLE: u8 = 54;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,6 +150,11 @@ impl KeyRange {
         KeyRange { from: prefix, to }
     }
 
+    /// The [`scan_prefix`] that all keys of this range have, if they have the same.
+    pub fn prefix_of_all(&self) -> Option<&[u8]> {
+        scan_prefix(&self.from).filter(|_| self.has_one_prefix(false))
+    }
+
     /// Whether all keys of this range, and its lower end, have the same [`scan_prefix`]; with `upper`,
     /// its upper end too.
     pub(crate) fn has_one_prefix(&self, upper: bool) -> bool {
@@ -165,14 +168,17 @@ impl KeyRange {
     }
 }
 
+/// Where the value of a key with a `name` begins.
+const VALUE_AT: usize = 9;
+
 /// The prefix that all keys of one scan share: the resource, the set or the value. `None` for kinds
 /// that are not scanned so, and for a key that is too short. Table files hold filters on these
 /// prefixes, so the prefix of a stored key must never change.
-pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
-    const VALUE_AT: usize = 9;
+pub fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     let length = match *key.first()? {
         VERSION | MIRROR | BY_RESOURCE | UNSETTLED | CLAIM_ABOUT => 1 + 4 + 4,
-        SET_CHANGE | SET_BASE | SET_PACK => 1 + 4 + 1 + 4,
+        LISTING => 1 + 4,
+        SET_CHANGES | SET_BASE => 1 + 4 + 1 + 4,
         LOOKUP | NAMED => {
             let length = key.get(VALUE_AT - 2..VALUE_AT)?.try_into().ok()?;
             VALUE_AT + usize::from(u16::from_be_bytes(length))
@@ -180,6 +186,39 @@ pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
         _ => return None,
     };
     key.get(..length)
+}
+
+/// What stands for a name in the key of a row that is written when the name is first used: a mention, the
+/// holder of a unique value, or a lookup by externalId. Each create asks for such names, and usually there
+/// are none. `None` for other keys. A name is the same for all keys that begin with it.
+pub fn name(key: &[u8]) -> Option<&[u8]> {
+    const ATTRIBUTE_AT: usize = 6;
+    match *key.first()? {
+        MENTION | UNIQUE => Some(key),
+        LOOKUP if key.get(ATTRIBUTE_AT) == Some(&(Attribute::ExternalId as u8)) => scan_prefix(key),
+        _ => None,
+    }
+}
+
+/// The rows whose keys have a [`name`], and others between them.
+pub fn names_after(key: &[u8]) -> [KeyRange; 3] {
+    [MENTION, LOOKUP, UNIQUE].map(|kind| {
+        let all = KeyRange::prefix(vec![kind]);
+        KeyRange { from: all.from.max(key.to_vec()).min(all.to.clone()), to: all.to }
+    })
+}
+
+/// Whether a key is that of a version. The version that an event makes comes before all older ones.
+pub fn is_version(key: &[u8]) -> bool {
+    key.first() == Some(&VERSION)
+}
+
+/// Whether a range has keys of heads: of classes or of sets.
+pub fn has_heads(range: &KeyRange) -> bool {
+    [CLASS, SET_HEAD].iter().any(|kind| {
+        let all = KeyRange::prefix(vec![*kind]);
+        range.from < all.to && all.from < range.to
+    })
 }
 
 /// A set with members over time.
@@ -215,7 +254,7 @@ impl Set {
 /// The class of an operation. Operations are counted and listed by class. The fields have few values,
 /// and most combinations never occur. So there are few classes, and a filter on any of the fields selects
 /// some of them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Class {
     /// The application.
     pub application: Application,
@@ -373,14 +412,15 @@ pub fn version_seq(key: &[u8]) -> Option<Seq> {
     Some(!u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
-/// One member's change in a set.
+/// A row of changes of a set, by the first of them.
 pub fn set_change(application: Application, set: Set, seq: Seq, member: Number) -> Vec<u8> {
-    Key::new(SET_CHANGE).set(application, set).u64(seq).u32(member.0).0
+    Key::new(SET_CHANGES).set(application, set).u64(seq).u32(member.0).0
 }
 
-/// The changes of a set after `after` (`None`: from the first) up to and including `until`, oldest first.
+/// The rows of changes of a set whose first change is after `after` (`None`: any) and not after `until`,
+/// oldest first.
 pub fn set_changes(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
-    set_range(SET_CHANGE, application, set, after, until)
+    set_range(SET_CHANGES, application, set, after, until)
 }
 
 /// The rows of one kind of a set after `after` (`None`: from the first) up to and including `until`.
@@ -428,21 +468,6 @@ pub fn set_bases(application: Application, set: Set, until: Seq) -> KeyRange {
 
 /// The seq of a [`set_base`] key.
 pub fn set_base_seq(key: &[u8]) -> Option<Seq> {
-    Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
-}
-
-/// The net effect of the changes of a set since its last base or pack, up to and including `seq`.
-pub fn set_pack(application: Application, set: Set, seq: Seq) -> Vec<u8> {
-    Key::new(SET_PACK).set(application, set).u64(seq).0
-}
-
-/// The packs of a set after `after` (`None`: from the first) up to and including `until`, oldest first.
-pub fn set_packs(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
-    set_range(SET_PACK, application, set, after, until)
-}
-
-/// The seq of a [`set_pack`] key.
-pub fn set_pack_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
@@ -526,7 +551,7 @@ pub fn class_parts(key: &[u8]) -> Option<Class> {
     })
 }
 
-/// An operation of a class.
+/// A row of operations of a class, by the first of them.
 pub fn by_class(class: Class, seq: Seq) -> Vec<u8> {
     Key::new(BY_CLASS).class(class).u64(!seq).0
 }
@@ -542,9 +567,9 @@ pub fn changes(application: Application, seqs: &Range<Seq>) -> KeyRange {
     Key::new(CHANGE).app(application).newest_first(seqs)
 }
 
-/// The operations of a class in a range, newest first.
-pub fn all_by_class(class: Class, seqs: &Range<Seq>) -> KeyRange {
-    Key::new(BY_CLASS).class(class).newest_first(seqs)
+/// The rows of operations of a class whose first operation is older than `before`, newest first.
+pub fn by_class_before(class: Class, before: Seq) -> KeyRange {
+    Key::new(BY_CLASS).class(class).newest_first(&(0..before))
 }
 
 /// An operation on a resource or person, or one that touches it.

@@ -90,7 +90,7 @@ pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
 pub(crate) fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
     let mut rows = family.clone();
     rows.set_prefix_extractor(SliceTransform::create(
-        "provlog.scan-prefix.1",
+        "provlog.scan-prefix.2",
         |key| key::scan_prefix(key).unwrap_or(key),
         Some(|key| key::scan_prefix(key).is_some()),
     ));

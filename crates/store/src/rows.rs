@@ -1,7 +1,6 @@
 //! The rows: what the fold made from the log. They are a cache: never synced, and made again if in doubt.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
@@ -70,9 +69,9 @@ pub trait ReadRows {
     }
 }
 
-/// Rows to write, by key; `None` deletes. Sorted, so that the write does not depend on the order of
-/// changes.
-pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// Rows to write; `None` deletes. Each key once, and sorted, so that the write does not depend on the order
+/// of changes and the memtable is filled in order.
+pub type RowChanges = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// All rows as they were when the snapshot was taken.
 pub struct Snapshot<'a> {
@@ -253,6 +252,8 @@ pub fn digest(rows: &dyn ReadRows) -> Result<[u8; 32], StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use event::{Application, Attribute, Number, ResourceType};
 
     use super::*;
@@ -276,7 +277,7 @@ mod tests {
         let names = ["", "a", "ab", "b", "\u{10ffff}"];
         let mut rows = BTreeMap::new();
         for file in 0..6 {
-            let mut changes = RowChanges::new();
+            let mut changes = BTreeMap::new();
             for _ in 0..40 {
                 let (seq, number) = (below(9), numbers[below(8) as usize]);
                 let set = Set::Members(number);
@@ -300,6 +301,7 @@ mod tests {
                     None => rows.remove(key),
                 };
             }
+            let changes: RowChanges = changes.into_iter().collect();
             store.publish(&changes, u64::from(file), 1).unwrap();
             if file < 5 {
                 store.flush(true).unwrap();

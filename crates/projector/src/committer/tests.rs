@@ -191,20 +191,22 @@ async fn a_command_that_fails_half_way_leaves_nothing_among_the_rows() {
     assert_eq!([first, good, last], [Ok(()); 3]);
     assert_eq!(bad, Err(CommitError::Defect));
     assert_eq!(committer.check(), Ok(()));
+    // A batch of its own: it goes on from what is remembered of the first.
+    assert_eq!(submit(members_of([4, 6], 104), None).await, Ok(()));
     committer.stop().await;
     drop(committer);
     thread.join().unwrap();
 
-    assert_eq!(store.log_size().unwrap(), 3);
+    assert_eq!(store.log_size().unwrap(), 4);
     let members = {
         let snapshot = store.snapshot();
         let set = Set::Members(Number(4));
         let members = View::new(&snapshot).members(Application(1), set, View::NOW).unwrap();
         members.iter().map(|standing| standing.member).collect::<Vec<_>>()
     };
-    assert_eq!(members, [Number(103)], "nothing of what failed");
+    assert_eq!(members, [Number(103), Number(104)], "nothing of what failed");
     // Apart from the damage the rows are what the log says.
-    store.publish(&[(head, None)].into(), 3, FOLD_VERSION).unwrap();
+    store.publish(&[(head, None)].into(), 4, FOLD_VERSION).unwrap();
     let live = store::digest(&store.snapshot()).unwrap();
     store.clear_rows().unwrap();
     crate::rebuild::catch_up(&store, |_, _| ()).unwrap();

@@ -21,6 +21,7 @@ use crate::draft::Draft;
 use crate::error::{CommitError, ProjectorError};
 use crate::fold::{FOLD_VERSION, fold};
 use crate::gate::{self, Gate};
+use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::queue::Queue;
 use crate::view::View;
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     disk_asked_at: Stopwatch,
     disk_warned: bool,
     next_seq: Seq,
+    memory: Memory,
     last_recorded_at: Timestamp,
     /// How many events are known to be synced.
     synced: Seq,
@@ -67,6 +69,7 @@ impl Writer {
             disk_asked_at: Stopwatch::start(),
             disk_warned: false,
             next_seq,
+            memory: if next_seq == 0 { Memory::of_no_rows() } else { Memory::new() },
             last_recorded_at,
             synced: next_seq,
             unsynced_since: None,
@@ -149,7 +152,7 @@ impl Writer {
     ) -> Result<(), ProjectorError> {
         let store = Arc::clone(&self.store);
         let snapshot = store.snapshot();
-        let mut overlay = Overlay::new(&snapshot);
+        let mut overlay = Overlay::with_memory(&snapshot, &self.memory);
         let mut events: Vec<(Seq, Vec<u8>)> = Vec::new();
         let mut bytes = 0;
         let mut sync = false;
@@ -177,7 +180,7 @@ impl Writer {
                 Err(Refusal::Unfolded(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be folded");
                     command.finish(Err(CommitError::Defect));
-                    overlay = refold(&snapshot, &events)?;
+                    overlay = refold(&snapshot, &self.memory, &events)?;
                 }
                 Err(Refusal::Undecided(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be decided");
@@ -193,7 +196,7 @@ impl Writer {
                 }
             }
         }
-        let changes = overlay.into_changes();
+        let changed = overlay.into_unpublished();
         drop(snapshot);
         if self.store.needs_rebuild() {
             // A command may have been decided without a row that could not be read.
@@ -203,7 +206,8 @@ impl Writer {
         let watch = Stopwatch::start();
         self.append(&events, sync)?;
         spent.append = watch.elapsed();
-        self.publish(&changes, &events)?;
+        self.publish(&changed.rows, &events)?;
+        self.memory.learn(changed);
         spent.publish = watch.elapsed() - spent.append;
         spent.record();
         if configures {
@@ -407,9 +411,10 @@ fn decide_one(
 /// left changes in it. Happens only when the disk cannot be read.
 fn refold<'a>(
     snapshot: &'a Snapshot<'_>,
+    memory: &'a Memory,
     events: &[(Seq, Vec<u8>)],
 ) -> Result<Overlay<'a>, ProjectorError> {
-    let mut rows = Overlay::new(snapshot);
+    let mut rows = Overlay::with_memory(snapshot, memory);
     for (seq, bytes) in events {
         let event =
             decode(*seq, bytes).map_err(|source| ProjectorError::Event { seq: *seq, source })?;

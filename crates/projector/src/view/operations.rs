@@ -7,9 +7,10 @@ use store::Direction;
 use store::key::{self, Class, KeyRange};
 
 use super::View;
+use crate::class::{ClassHead, ClassRow};
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
-use crate::row::{self, OperationCounts};
+use crate::row::OperationCounts;
 
 /// Summaries are read in batches that double from the first size to the maximum, because most callers
 /// want only the first few.
@@ -78,16 +79,10 @@ impl View<'_> {
         let what = "a class";
         let mut classes = self.collect(&key::classes(), |key, value| {
             let class = key::class_parts(key).ok_or_else(|| ProjectorError::row(what))?;
-            Ok((class, row::decode_seq(what, value)?))
+            Ok((class, ClassHead::decode(value)?.count))
         })?;
         classes.retain(|(class, _)| *class != Class::ALL);
         Ok(classes)
-    }
-
-    /// How many operations a class has; with [`Class::ALL`], how many the log has.
-    pub(crate) fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
-        let count = self.rows.get(&key::class(class))?;
-        count.map_or(Ok(0), |count| row::decode_seq("a class", &count))
     }
 
     /// How many operations of a class are older than `before`.
@@ -103,11 +98,12 @@ impl View<'_> {
                     .map(|one| one.ordinal)
                     .ok_or_else(|| ProjectorError::row("an operation"));
             }
-            class => {
-                self.rows.first(&key::all_by_class(class, &(0..before)), Direction::Forward)?
-            }
+            class => self.rows.first(&key::by_class_before(class, before), Direction::Forward)?,
         };
-        last.map_or(Ok(0), |(_, place)| row::decode_seq("a class", &place))
+        let Some((key, value)) = last else { return Ok(0) };
+        let row = ClassRow::decode(&key, &value)?;
+        let older = row.seqs().take_while(|seq| *seq < before).count() as u64;
+        Ok(row.first_place() + older - 1)
     }
 
     /// The seqs of a class's operations in a range, newest first, at most `limit`.
@@ -117,15 +113,38 @@ impl View<'_> {
         seqs: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_class(class, &self.within(seqs)), limit)
+        let seqs = self.within(seqs);
+        let mut found = vec![];
+        let mut outcome = Ok(());
+        if limit == 0 || seqs.is_empty() {
+            return Ok(found);
+        }
+        let range = key::by_class_before(class, seqs.end);
+        self.rows.scan(&range, Direction::Forward, &mut |key, value| {
+            let row = match ClassRow::decode(key, value) {
+                Ok(row) => row,
+                Err(error) => {
+                    outcome = Err(error);
+                    return ControlFlow::Break(());
+                }
+            };
+            let inside = row.seqs().rev().filter(|seq| seqs.contains(seq));
+            found.extend(inside.take(limit - found.len()));
+            // Older rows have only what is before the first of this one.
+            if found.len() == limit || row.first_seq() <= seqs.start {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        outcome.map(|()| found)
     }
 
     /// The first operation of a class.
     pub fn first_of_class(&self, class: Class) -> Result<Option<Seq>, ProjectorError> {
-        let range = key::all_by_class(class, &self.within(0..Seq::MAX));
+        let range = key::by_class_before(class, self.within(0..Seq::MAX).end);
         let first = self.rows.first(&range, Direction::Backward)?;
-        let seq = |(key, _): (Vec<u8>, Vec<u8>)| key::index_seq(&key);
-        first.map(|row| seq(row).ok_or_else(|| ProjectorError::row("an index"))).transpose()
+        first.map(|(key, value)| Ok(ClassRow::decode(&key, &value)?.first_seq())).transpose()
     }
 
     /// The seqs of the operations in a range that are on a resource or person, or touch it; newest first,

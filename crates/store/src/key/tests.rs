@@ -49,7 +49,7 @@ fn every_kind_has_a_byte_of_its_own() {
         recorder(),
         gap(1),
         resource_type(ResourceType(3)),
-        set_pack(APP, members, 1),
+        identity_role(Credential(1), 1),
         class(CLASS_OF_ONE),
         by_class(CLASS_OF_ONE, 1),
         by_resource(APP, SOMEBODY, 1),
@@ -83,7 +83,6 @@ fn every_kind_has_a_byte_of_its_own() {
         failing(APP, SOMEBODY),
         review(APP, 1),
         identity(&[0; 32]),
-        identity_role(Credential(1), 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -110,7 +109,6 @@ fn parts_come_back_out_of_keys() {
         let key = set_change(APP, set, 78, SOMEBODY);
         assert_eq!(set_change_parts(&key), Some((78, SOMEBODY)));
         assert_eq!(set_base_seq(&set_base(APP, set, 79)), Some(79));
-        assert_eq!(set_pack_seq(&set_pack(APP, set, 80)), Some(80));
     }
     assert_eq!(version_seq(&version(APP, SOMEBODY, 80)), Some(80));
     assert_eq!(operation_seq(&operation(81)), Some(81));
@@ -140,10 +138,9 @@ fn ranges_hold_what_they_say() {
     let other = set_change(APP, Set::Members(Number(10)), 4, SOMEBODY);
     assert!(!inside(&range, &other));
 
-    let (bases, packs) = (set_bases(APP, set, 5), set_packs(APP, set, Some(3), 5));
+    let bases = set_bases(APP, set, 5);
     for seq in 0..9 {
         assert_eq!(inside(&bases, &set_base(APP, set, seq)), seq <= 5);
-        assert_eq!(inside(&packs, &set_pack(APP, set, seq)), seq == 4 || seq == 5);
     }
     let (last, other) = (set_base(APP, set, u64::MAX), Set::Members(Number(10)));
     assert!(inside(&set_bases(APP, set, u64::MAX), &last));
@@ -163,6 +160,10 @@ fn ranges_hold_what_they_say() {
         }
         assert!(!inside(&range, &by_resource(APP, Number(10), 4)));
         assert!(!inside(&range, &by_resource(APP, Number(8), 4)));
+    }
+    let range = by_class_before(CLASS_OF_ONE, 5);
+    for seq in 0..9 {
+        assert_eq!(inside(&range, &by_class(CLASS_OF_ONE, seq)), seq < 5);
     }
     assert!(inside(&operations(&(3..6)), &operation(5)));
     assert!(!inside(&operations(&(3..6)), &operation(6)));

@@ -181,7 +181,7 @@ fn rows_that_are_read_and_written_are_counted() {
     let store = open(folder.path()).unwrap();
     let operation = key::operation;
     let mut changes: RowChanges = (0..5).map(|seq| (operation(seq), Some(vec![]))).collect();
-    changes.insert(operation(9), None);
+    changes.push((operation(9), None));
     store.publish(&changes, 5, 1).unwrap();
     assert_eq!((store.rows_read(), store.rows_written()), (0, 7), "with the watermark");
 

@@ -49,7 +49,19 @@ impl Writer {
         self.disk_warned = little;
     }
 
+    /// Fills the filter of names a piece further. Without it everything works, only slower.
+    fn fill_memory(&mut self) {
+        if let Err(error) = self.memory.fill(&self.store.snapshot()) {
+            let error = with_causes(&error);
+            tracing::warn!(error, "the names in the rows cannot be read; they are not filtered");
+            self.memory.give_names_up();
+        }
+    }
+
     pub(super) fn until_next_chore(&self) -> Duration {
+        if self.memory.wants_filling() && self.shared.check().is_ok() {
+            return Duration::ZERO;
+        }
         match &self.unsynced_since {
             Some(since) => self.until_next_keep().min(SYNC_AFTER.saturating_sub(since.elapsed())),
             None => self.until_next_keep(),
@@ -69,6 +81,9 @@ impl Writer {
             self.kept_at = Stopwatch::start();
             self.unsynced_since = None;
             return Ok(());
+        }
+        if self.memory.wants_filling() {
+            self.fill_memory();
         }
         // The kept file says until when the recorder was alive, so sync what was recorded until then
         // first: a loss of power must not lose it.
