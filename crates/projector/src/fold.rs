@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use event::{
     Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
     CredentialRevoked, Event, Fact, IdentitySet, Lifecycle, Mention, Number, Observation,
-    Operation, RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
+    Operation, Part, RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -21,6 +21,7 @@ use crate::class;
 use crate::configuration;
 use crate::error::ProjectorError;
 use crate::failing;
+use crate::holder::Holder;
 use crate::listing;
 use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
@@ -36,7 +37,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 17;
+pub(crate) const FOLD_VERSION: u32 = 18;
 
 /// Applies one event to the rows.
 ///
@@ -281,10 +282,17 @@ fn fold_target(
     let failed = summary.and_then(|summary| summary.write_failed());
     let (application, seq) = (event.header.application, event.seq);
     let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
+    // Before the event that gives a number there is nothing about it.
+    let next = View::new(rows).next_number(application)?;
+    let is_given = |part: &Part| matches!(part.content, Content::Changes(_));
+    let is_new = |number| {
+        number >= next && event.parts.iter().any(|part| part.subject == number && is_given(part))
+    };
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         // A row of its own: finding the last entry of the index takes much longer.
         let last = key::resource_places(application, number);
-        let before = rows.get(&last)?.map(|row| row::decode_places(&row)).transpose()?;
+        let before = if is_new(number) { None } else { rows.get(&last)? };
+        let before = before.map(|row| row::decode_places(&row)).transpose()?;
         let (places, failures) = before.unwrap_or_default();
         let places = places.with(number == target);
         let failures = match failed.filter(|_| number == target) {
@@ -545,11 +553,33 @@ impl Name<'_> {
     ) -> Result<(), ProjectorError> {
         match self.unique_key() {
             Some(row) if rows.get(&row)?.is_none() => {
-                rows.put(row, row::encode_holder(number, seq));
+                rows.put(row, Holder { number, since: seq, email_since: None }.encode());
             }
-            Some(_) | None => rows.put(self.lookup_key(number), seq.to_be_bytes().to_vec()),
+            Some(_) | None => match self.holder_named_alike(rows, number)? {
+                Some((row, holder)) => {
+                    rows.put(row, Holder { email_since: Some(seq), ..holder }.encode());
+                }
+                None => rows.put(self.lookup_key(number), seq.to_be_bytes().to_vec()),
+            },
         }
         Ok(())
+    }
+
+    /// If this is an e-mail that is the userName of `number` too: the unique row of that name.
+    fn holder_named_alike(
+        &self,
+        rows: &Overlay<'_>,
+        number: Number,
+    ) -> Result<Option<(Vec<u8>, Holder)>, ProjectorError> {
+        if self.attribute != Attribute::Email {
+            return Ok(None);
+        }
+        let Some(row) = (Name { attribute: Attribute::UserName, ..*self }).unique_key() else {
+            return Ok(None);
+        };
+        let holder = rows.get(&row)?.map(|held| Holder::decode(&held)).transpose()?;
+        let holder = holder.filter(|holder| holder.number == number);
+        Ok(holder.map(|holder| (row, holder)))
     }
 
     /// Writes that a resource no longer has the value, and returns since when it had it. If others share
@@ -561,18 +591,29 @@ impl Name<'_> {
     ) -> Result<Option<Seq>, ProjectorError> {
         if let Some(row) = self.unique_key()
             && let Some(held) = rows.get(&row)?
-            && let (holder, since) = row::decode_holder(&held)?
+            && let Holder { number: holder, since, email_since } = Holder::decode(&held)?
             && holder == number
         {
             rows.delete(row.clone());
+            if let Some(since) = email_since {
+                // The name goes and the e-mail may stay.
+                let email = Name { attribute: Attribute::Email, ..*self };
+                rows.put(email.lookup_key(number), since.to_be_bytes().to_vec());
+            }
             let Name { application, resource_type, attribute, value } = *self;
             let others =
                 View::new(rows).other_holders(application, resource_type, attribute, value)?;
             if let Some((next, since)) = others.into_iter().min_by_key(|(_, since)| *since) {
                 rows.delete(self.lookup_key(next));
-                rows.put(row, row::encode_holder(next, since));
+                rows.put(row, Holder { number: next, since, email_since: None }.encode());
             }
             return Ok(Some(since));
+        }
+        if let Some((row, holder)) = self.holder_named_alike(rows, number)?
+            && holder.email_since.is_some()
+        {
+            rows.put(row, Holder { email_since: None, ..holder }.encode());
+            return Ok(holder.email_since);
         }
         let row = self.lookup_key(number);
         let since = rows.get(&row)?.map(|value| row::decode_seq("a lookup", &value)).transpose()?;

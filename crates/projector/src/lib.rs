@@ -28,6 +28,7 @@ mod error;
 mod failing;
 mod fold;
 mod gate;
+mod holder;
 mod listing;
 mod memory;
 mod names;

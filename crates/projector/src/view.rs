@@ -9,6 +9,7 @@ use store::key::{self, KeyRange};
 use store::{Direction, ReadRows, Row, Store, StoreError};
 
 use crate::error::ProjectorError;
+use crate::holder::Holder;
 use crate::row::{self, Gap, Identity, Mentioned, Recorder, Version};
 use crate::text::unique;
 
@@ -131,7 +132,8 @@ impl<'a> View<'a> {
         Ok(all.into_iter().map(|(number, _)| number).collect())
     }
 
-    /// Who has a value, and since when. For a unique attribute the holder of the unique row comes first.
+    /// Who has a value, and since when. For a unique attribute the holder of the unique row comes first,
+    /// else they are sorted by number. An e-mail that is its user's name too is found with the name.
     fn holders(
         &self,
         application: Application,
@@ -139,12 +141,23 @@ impl<'a> View<'a> {
         attribute: Attribute,
         case_folded: &str,
     ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
+        let named_alike =
+            attribute == Attribute::Email && unique(resource_type, Attribute::UserName);
+        if named_alike {
+            let mut all = self.other_holders(application, resource_type, attribute, case_folded)?;
+            let holder =
+                self.holder(application, resource_type, Attribute::UserName, case_folded)?;
+            let by_email = holder.and_then(|one| Some((one.number, one.email_since?)));
+            all.extend(by_email);
+            all.sort_unstable();
+            return Ok(all);
+        }
         if !unique(resource_type, attribute) {
             return self.other_holders(application, resource_type, attribute, case_folded);
         }
         let holder = self.holder(application, resource_type, attribute, case_folded)?;
         let Some(holder) = holder else { return Ok(vec![]) };
-        let mut all = vec![holder];
+        let mut all = vec![(holder.number, holder.since)];
         all.append(&mut self.other_holders(application, resource_type, attribute, case_folded)?);
         Ok(all)
     }
@@ -177,17 +190,17 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Who holds the unique row of a value, and since when.
-    fn holder(
+    /// Who holds the unique row of a value.
+    pub(crate) fn holder(
         &self,
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
         case_folded: &str,
-    ) -> Result<Option<(Number, Seq)>, ProjectorError> {
+    ) -> Result<Option<Holder>, ProjectorError> {
         let value =
             self.rows.get(&key::unique(application, resource_type, attribute, case_folded))?;
-        value.map(|value| row::decode_holder(&value)).transpose()
+        value.map(|value| Holder::decode(&value)).transpose()
     }
 
     /// The number of a name that was mentioned when no resource had it; if several, the last one. An id

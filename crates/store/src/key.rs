@@ -32,7 +32,7 @@
 //! | 23   | by resource    | application u32, number u32, !seq u64        | operations that touch it u64, on it u64, up to here | once |
 //! | 24   | by request     | hash of the request id u64, !seq u64         |                                | once      |
 //! | 25   | named          | `name`, number u32, !since seq u64           | until seq u64                  | once      |
-//! | 26   | unique         | application u32, type u8, attribute u8, value | number u32, since seq u64; further holders have a lookup | rewritten, removed |
+//! | 26   | unique         | application u32, type u8, attribute u8, value | number u32, since seq u64, and since seq u64 of an e-mail with the same text; further holders and e-mails have a lookup | rewritten, removed |
 //! | 27   | set head       | `set`                                        | members u32, changes since the last base u32; if another change fits into the last row of changes, its seq u64, member u32 and number of changes u32 | rewritten |
 //! | 28   | intent         | seq u64                                      | application u32                | removed   |
 //! | 29   | unsettled      | application u32, number u32, seq u64         |                                | removed   |

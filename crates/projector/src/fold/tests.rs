@@ -191,6 +191,53 @@ fn e_mail_values_are_looked_up_as_long_as_the_resource_has_them() {
     check(changed(6, "title", None, Some(Lifecycle::Deleted)), &[]);
 }
 
+/// Its e-mail needs no row of its own as long as it is the userName too.
+#[test]
+fn an_e_mail_that_is_the_name_too_is_found_by_both() {
+    let base = MapRows::default();
+    let mut rows = Overlay::new(&base);
+    let mut seq = 0;
+    let mut check = |attribute,
+                     new: Option<Value>,
+                     lifecycle,
+                     by_name: &[&str],
+                     by_email: &[&str],
+                     lookup_rows| {
+        fold(&mut rows, &changed(seq, attribute, new, lifecycle)).unwrap();
+        for value in ["Mira@fjord.test", "ole@fjord.test"] {
+            let is_named = found(&rows, Attribute::UserName, value);
+            assert_eq!(is_named, by_name.contains(&value), "{value} as a name at {seq}");
+            let is_found = found(&rows, Attribute::Email, value);
+            assert_eq!(is_found, by_email.contains(&value), "{value} as an e-mail at {seq}");
+        }
+        assert_eq!(lookups(&rows).len(), lookup_rows, "at {seq}");
+        seq += 1;
+        let (kind, email) = (ResourceType::USER, case_folded(Attribute::Email, "mira@fjord.test"));
+        let holders = View::new(&rows).name_holders(APP, kind, Attribute::Email, &email).unwrap();
+        holders.into_iter().map(|one| (one.since, one.until)).collect::<Vec<_>>()
+    };
+    let (mira, ole) = ("Mira@fjord.test", "ole@fjord.test");
+    let name = |name: &str| Some(json!(name));
+    let emails = |emails: &[&str]| {
+        Some(emails.iter().map(|email| json!({"value": email})).collect::<Value>())
+    };
+    let created = Some(Lifecycle::Created(ResourceType::USER));
+    check("userName", name("MIRA@fjord.test"), created, &[mira], &[], 0);
+    check("emails", emails(&[mira]), None, &[mira], &[mira], 0);
+    check("emails", emails(&[mira, ole]), None, &[mira], &[mira, ole], 1);
+    // The name changes and the e-mails stay, then the name becomes the other one.
+    check("userName", name("x"), None, &[], &[mira, ole], 2);
+    let stays = check("userName", name(ole), None, &[ole], &[mira, ole], 2);
+    assert_eq!(stays, [(1, None)], "the same stay all the time");
+    check("emails", emails(&[mira]), None, &[ole], &[mira], 1);
+    check("emails", emails(&[]), None, &[ole], &[], 0);
+    check("userName", name(mira), None, &[mira], &[], 0);
+    let stays = check("emails", emails(&[mira]), None, &[mira], &[mira], 0);
+    assert_eq!(stays, [(8, None), (1, Some(6))]);
+    let stays = check("title", None, Some(Lifecycle::Deleted), &[], &[], 0);
+    assert_eq!(stays, [(8, Some(9)), (1, Some(6))]);
+}
+
 #[test]
 fn a_value_is_looked_up_by_the_length_of_its_folded_form() {
     let base = MapRows::default();
