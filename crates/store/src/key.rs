@@ -17,7 +17,7 @@
 //! | 9    | mentioned      | application u32, number u32                  | seq, attribute, value, type, display, externalId | rewritten |
 //! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
 //! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
-//! | 12   | set changes    | `set`, seq u64 and member u32 of the first of at most 64 changes | members before it u32; for each: seq minus the first's u31, added or not u1, member u32 | grows |
+//! | 12   | set changes    | `set`, seq u64 and member u32 of the first of at most 64 changes | members before it u32; for each: seq minus the first's u31, added or not u1, member u32 | rewritten |
 //! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since seq u64 of each | once |
 //! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
 //! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
@@ -28,7 +28,7 @@
 //! | 19   | resource type  | type u8                                      | name                           | once      |
 //! | 20   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
 //! | 21   | class          | `class`                                      | number of its operations u64, seq u64 of the first in its last row by class | rewritten |
-//! | 22   | by class       | `class`, !seq u64 of the first of at most 64 operations | the first's place in it u64; for each after the first: seq minus the first's u32 | grows |
+//! | 22   | by class       | `class`, !seq u64 of the first of at most 64 operations | the first's place in it u64; for each after the first: seq minus the first's u32 | rewritten |
 //! | 23   | by resource    | application u32, number u32, !seq u64        | operations that touch it u64, on it u64, up to here | once |
 //! | 24   | by request     | hash of the request id u64, !seq u64         |                                | once      |
 //! | 25   | named          | `name`, number u32, !since seq u64           | until seq u64                  | once      |
