@@ -65,6 +65,11 @@ pub fn user_name(person: u32) -> String {
 
 /// A user of about 1.2 KB.
 pub fn user(person: u32) -> String {
+    user_with_title(person, of(&TITLES, person as usize / 3))
+}
+
+/// The same user with another title.
+pub fn user_with_title(person: u32, title: &str) -> String {
     let number = person as usize;
     let (given, family) = (of(&GIVEN, number), of(&FAMILY, number / 16));
     let name = user_name(person);
@@ -92,7 +97,7 @@ pub fn user(person: u32) -> String {
         name = name,
         given = given,
         family = family,
-        title = of(&TITLES, number / 3),
+        title = title,
         person = person,
         number = number % 240,
         city = city,
@@ -133,6 +138,25 @@ pub fn patch_user(person: u32, variant: usize) -> String {
         _ => format!("{},{}", replace("title", title), replace(department_path, department)),
     };
     format!("{PATCH}[{operations}]}}")
+}
+
+/// A PATCH of the title alone.
+pub fn set_title(title: &str) -> String {
+    format!(r#"{PATCH}[{{"op":"Replace","path":"title","value":"{title}"}}]}}"#)
+}
+
+/// A Bulk request of creates; `mark` is in every userName.
+pub fn bulk_of_creates(operations: usize, mark: &str) -> String {
+    let creates = (0..operations as u32).map(|place| {
+        let name = format!("bulk.{place}.{mark}@northwind.test");
+        let data = user(place).replace(&user_name(place), &name);
+        format!(r#"{{"method":"POST","path":"/Users","bulkId":"{place}","data":{data}}}"#)
+    });
+    let creates: Vec<String> = creates.collect();
+    format!(
+        r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{}]}}"#,
+        creates.join(",")
+    )
 }
 
 /// Activates or deactivates a user, in Entra's dialect.
@@ -195,7 +219,7 @@ mod tests {
         let mut texts =
             vec![members(true, &ids), members(false, &ids[..1]), group(3), rename(3, 1)];
         texts.extend((0..64).map(|variant| patch_user(5, variant)));
-        texts.push(set_active(false));
+        texts.extend([set_active(false), set_title("Buyer"), bulk_of_creates(3, "0")]);
         for text in texts {
             serde_json::from_str::<serde_json::Value>(&text).unwrap();
         }

@@ -16,6 +16,7 @@ use provlog::run::Server;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::load::Target;
 use crate::{Outcome, in_process, machine};
 
 /// What a child serves.
@@ -69,8 +70,7 @@ pub fn run(arguments: &ChildArguments) -> Outcome<()> {
 /// A child process that serves. It is killed when dropped.
 pub struct Serving {
     child: Child,
-    /// Where it listens.
-    pub address: SocketAddr,
+    address: SocketAddr,
 }
 
 impl Serving {
@@ -98,6 +98,11 @@ impl Serving {
     /// The number of its process.
     pub fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What the load is sent to.
+    pub fn target(&self) -> Target {
+        Target { address: self.address, process: self.process() }
     }
 
     /// Its metrics, as text.

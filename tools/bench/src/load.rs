@@ -2,7 +2,8 @@
 //! request at a time on each, all on one thread with epoll.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use event::Stopwatch;
@@ -10,15 +11,25 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::time::Timespec;
 
-use crate::child::Serving;
 use crate::{Outcome, bodies, machine};
 
 /// The most bytes of a response.
-const RESPONSE_BYTES_MAX: usize = 64 << 10;
+const RESPONSE_BYTES_MAX: usize = 4 << 20;
 /// How long to wait for the last answers.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// How long a fixed number of requests may take, on a slow machine too.
+const ALL_MAX: Duration = Duration::from_secs(300);
 /// A placeholder for the number of the request.
-const MARK: &str = "000000000";
+pub const MARK: &str = "000000000";
+
+/// A server that is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The number of its process.
+    pub process: u32,
+}
 
 /// The result of one run.
 #[derive(Clone, Debug, Default)]
@@ -53,34 +64,81 @@ impl LoadResult {
     }
 }
 
+/// One request; a mark in its body is replaced by the request's number.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// `POST`, say.
+    pub method: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// A secret token; empty without one.
+    pub token: &'a str,
+    /// Empty without a body.
+    pub body: &'a str,
+}
+
 /// Requests that differ only in a number.
 pub struct Requests {
     /// Complete requests, each with the positions of its placeholders.
     templates: Vec<(Vec<u8>, Vec<usize>)>,
     expected: u16,
+    /// Whether the body of an answer is right too.
+    is_right: Option<fn(&[u8]) -> bool>,
     next: u64,
+    /// How many are left; `None` if they never end.
+    left: Option<usize>,
 }
 
 impl Requests {
+    /// No requests yet; each must be answered with a status.
+    pub fn expecting(status: u16) -> Requests {
+        Requests { templates: vec![], expected: status, is_right: None, next: 0, left: None }
+    }
+
+    /// Adds one. They are sent in the order in which they were added, over and over.
+    pub fn push(&mut self, ask: &Ask<'_>) {
+        self.templates.push(template(ask));
+    }
+
+    /// Also looks at the body of each answer.
+    pub fn checked(mut self, is_right: fn(&[u8]) -> bool) -> Requests {
+        self.is_right = Some(is_right);
+        self
+    }
+
+    /// Sends only so many.
+    pub fn only(&mut self, count: usize) -> &mut Requests {
+        self.left = Some(count);
+        self
+    }
+
     /// Creates of users with names that no other run uses.
-    pub fn creates(slug: &str, token: &str, begin: u64) -> Requests {
-        let templates = (0..64).map(|person| {
+    pub fn creates(path: &str, token: &str, begin: u64) -> Requests {
+        let mut requests = Requests::expecting(201);
+        for person in 0..64 {
             let body = bodies::user(person);
             let body =
                 body.replace(&bodies::user_name(person), &format!("load.{MARK}@northwind.test"));
-            let path = format!("/apps/{slug}/scim/v2/Users");
-            template(&path, &format!("authorization: Bearer {token}\r\n"), &body)
-        });
-        Requests { templates: templates.collect(), expected: 201, next: begin }
+            requests.push(&Ask { method: "POST", path, token, body: &body });
+        }
+        Requests { next: begin, ..requests }
     }
 
     /// The same bodies for a handler that does nothing with them.
     pub fn empty() -> Requests {
-        let templates = (0..64).map(|person| template("/", "", &bodies::user(person)));
-        Requests { templates: templates.collect(), expected: 204, next: 0 }
+        let mut requests = Requests::expecting(204);
+        for person in 0..64 {
+            let body = bodies::user(person);
+            requests.push(&Ask { method: "POST", path: "/", token: "", body: &body });
+        }
+        requests
     }
 
-    fn take(&mut self) -> &[u8] {
+    /// The next request; `None` after the last.
+    fn take(&mut self) -> Option<&[u8]> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(1)?;
+        }
         let place = self.next as usize % self.templates.len();
         let (bytes, marks) = &mut self.templates[place];
         let digits = format!("{:0width$}", self.next, width = MARK.len());
@@ -88,16 +146,22 @@ impl Requests {
             bytes[*mark..*mark + digits.len()].copy_from_slice(digits.as_bytes());
         }
         self.next += 1;
-        bytes
+        Some(bytes)
     }
 }
 
-fn template(path: &str, headers: &str, body: &str) -> (Vec<u8>, Vec<usize>) {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\n{headers}content-type: application/scim+json\r\n\
-         user-agent: bench\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+fn template(ask: &Ask<'_>) -> (Vec<u8>, Vec<usize>) {
+    let Ask { method, path, token, body } = ask;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: bench\r\n");
+    if !token.is_empty() {
+        head.push_str(&format!("authorization: Bearer {token}\r\n"));
+    }
+    if !body.is_empty() {
+        let length = body.len();
+        head.push_str("content-type: application/scim+json\r\n");
+        head.push_str(&format!("content-length: {length}\r\n"));
+    }
+    head.push_str("\r\n");
     let marks = body.match_indices(MARK).map(|(place, _)| head.len() + place).collect();
     ((head + body).into_bytes(), marks)
 }
@@ -107,15 +171,32 @@ struct Connection {
     received: Vec<u8>,
     sent_at_ns: u64,
     is_waiting: bool,
+    /// Whether the server closes it after the answer.
+    closes: bool,
 }
 
 impl Connection {
+    fn open(target: Target, epoll: &OwnedFd, place: usize) -> Outcome<Connection> {
+        let stream = TcpStream::connect(target.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        epoll::add(epoll, &stream, EventData::new_u64(place as u64), EventFlags::IN)?;
+        let received = Vec::with_capacity(8 << 10);
+        Ok(Connection { stream, received, sent_at_ns: 0, is_waiting: false, closes: false })
+    }
+
     fn send(&mut self, bytes: &[u8], clock: &Stopwatch) -> Outcome<()> {
         self.sent_at_ns = clock.elapsed().as_nanos() as u64;
         self.received.clear();
         self.is_waiting = true;
-        // The socket's buffer is empty and large enough.
-        Ok(self.stream.write_all(bytes)?)
+        // The socket's buffer is empty. What it does not hold is sent while nothing else is done.
+        let sent = self.stream.write(bytes)?;
+        if sent < bytes.len() {
+            self.stream.set_nonblocking(false)?;
+            self.stream.write_all(&bytes[sent..])?;
+            self.stream.set_nonblocking(true)?;
+        }
+        Ok(())
     }
 
     /// Reads what has arrived; returns the status once the answer is complete.
@@ -126,12 +207,15 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        complete(&self.received)
+        let Some((status, closes)) = complete(&self.received)? else { return Ok(None) };
+        self.closes = closes;
+        Ok(Some(status))
     }
 }
 
-/// The status of an answer, once head and body are complete.
-fn complete(received: &[u8]) -> Outcome<Option<u16>> {
+/// The status of an answer, once head and body are complete, and whether the server closes the
+/// connection.
+fn complete(received: &[u8]) -> Outcome<Option<(u16, bool)>> {
     if received.len() > RESPONSE_BYTES_MAX {
         return Err("an answer is too long".into());
     }
@@ -140,18 +224,29 @@ fn complete(received: &[u8]) -> Outcome<Option<u16>> {
     };
     let head = std::str::from_utf8(&received[..end])?;
     let status = head.get(9..12).ok_or("an answer without a status")?.parse()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-    });
-    let length = length.transpose()?.unwrap_or(0);
-    Ok((received.len() >= end + 4 + length).then_some(status))
+    let header = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then_some(value.trim())
+        })
+    };
+    let closes = match header("connection") {
+        Some(value) => value.eq_ignore_ascii_case("close"),
+        None => head.starts_with("HTTP/1.0"),
+    };
+    let body = &received[end + 4..];
+    let is_complete = if header("transfer-encoding").is_some() {
+        body.ends_with(b"0\r\n\r\n")
+    } else {
+        body.len() >= header("content-length").map_or(Ok(0), str::parse::<usize>)?
+    };
+    Ok(is_complete.then_some((status, closes)))
 }
 
-/// Sends requests over `connections` for `duration`, pinned to a core, after a warm-up of a tenth of
-/// that time.
+/// Sends requests over `connections`, pinned to a core. If they never end, for `duration`, after a
+/// warm-up of a tenth of that time; otherwise all of them.
 pub fn run(
-    server: &Serving,
+    target: Target,
     connections: usize,
     duration: Duration,
     core: usize,
@@ -160,41 +255,38 @@ pub fn run(
     std::thread::scope(|scope| {
         let ran = scope.spawn(|| {
             machine::pin(core)?;
-            generate(server, connections, duration, requests)
+            generate(target, connections, duration, requests)
         });
         ran.join().map_err(|_| "the load generator panicked")?
     })
 }
 
 fn generate(
-    server: &Serving,
+    target: Target,
     connections: usize,
     duration: Duration,
     requests: &mut Requests,
 ) -> Outcome<LoadResult> {
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let mut open = (0..connections)
+        .map(|place| Connection::open(target, &epoll, place))
+        .collect::<Outcome<Vec<_>>>()?;
     let clock = Stopwatch::start();
     let spent = || -> Outcome<(Duration, f64, f64)> {
-        let server_seconds = machine::process_cpu_seconds(server.process())?;
+        let server_seconds = machine::process_cpu_seconds(target.process)?;
         Ok((clock.elapsed(), machine::thread_cpu_seconds()?, server_seconds))
     };
-    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    let mut open = Vec::with_capacity(connections);
-    for place in 0..connections {
-        let stream = TcpStream::connect(server.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        epoll::add(&epoll, &stream, EventData::new_u64(place as u64), EventFlags::IN)?;
-        let received = Vec::with_capacity(8 << 10);
-        open.push(Connection { stream, received, sent_at_ns: 0, is_waiting: false });
-    }
-    for connection in &mut open {
-        connection.send(requests.take(), &clock)?;
-    }
+    let sends_all = requests.left.is_some();
     let mut result = LoadResult::default();
     let counted_from = clock.elapsed() + duration / 10;
-    let until = counted_from + duration;
-    let (mut began, mut ended) = (None, None);
-    let mut waiting = connections;
+    let until = if sends_all { ALL_MAX } else { counted_from + duration };
+    let mut began = if sends_all { Some(spent()?) } else { None };
+    let (mut ended, mut waiting) = (None, 0);
+    for connection in &mut open {
+        let Some(request) = requests.take() else { break };
+        connection.send(request, &clock)?;
+        waiting += 1;
+    }
     let mut buffer = vec![0; 16 << 10];
     let mut events = Vec::with_capacity(connections);
     let timeout = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -211,13 +303,16 @@ fn generate(
             return Err("answers did not come".into());
         }
         for event in events.drain(..) {
-            let Some(connection) = open.get_mut(event.data.u64() as usize) else { continue };
+            let place = event.data.u64() as usize;
+            let Some(connection) = open.get_mut(place) else { continue };
             if !connection.is_waiting {
                 continue;
             }
             let Some(status) = connection.receive(&mut buffer)? else { continue };
-            if status != requests.expected {
-                let text = String::from_utf8_lossy(&connection.received).into_owned();
+            let is_right = requests.is_right.is_none_or(|check| check(&connection.received));
+            if status != requests.expected || !is_right {
+                let text = String::from_utf8_lossy(&connection.received);
+                let text: String = text.chars().take(2_000).collect();
                 return Err(format!("unexpected answer: {text}").into());
             }
             connection.is_waiting = false;
@@ -225,12 +320,19 @@ fn generate(
                 let took_ns = clock.elapsed().as_nanos() as u64 - connection.sent_at_ns;
                 result.latencies_ns.push(took_ns);
             }
-            if ended.is_some() {
+            let next = if ended.is_some() { None } else { requests.take() };
+            let Some(next) = next else {
                 waiting -= 1;
-            } else {
-                connection.send(requests.take(), &clock)?;
+                continue;
+            };
+            if connection.closes {
+                *connection = Connection::open(target, &epoll, place)?;
             }
+            connection.send(next, &clock)?;
         }
+    }
+    if ended.is_none() {
+        ended = Some(spent()?);
     }
     if let (Some(began), Some(ended)) = (began, ended) {
         result.seconds = (ended.0 - began.0).as_secs_f64();
@@ -246,21 +348,29 @@ mod tests {
 
     #[test]
     fn an_answer_is_complete_with_the_last_byte_of_its_body() {
-        let check = |text: &str, expected: Option<u16>| {
+        let check = |text: &str, expected: Option<(u16, bool)>| {
             assert_eq!(complete(text.as_bytes()).unwrap(), expected, "{text}");
         };
-        check("HTTP/1.1 204 No Content\r\ndate: x\r\n\r\n", Some(204));
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n";
+        check("HTTP/1.1 204 No Content\r\ndate: x\r\n\r\n", Some((204, false)));
         check("HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\n{}", None);
-        check("HTTP/1.1 201 Created\r\ncontent-length: 3\r\n\r\n{} ", Some(201));
+        check("HTTP/1.1 201 Created\r\ncontent-length: 3\r\n\r\n{} ", Some((201, false)));
         check("HTTP/1.1 201 Created\r\ncontent", None);
+        check(chunked, None);
+        check(&format!("{chunked}0\r\n\r\n"), Some((200, false)));
+        check("HTTP/1.0 200 OK\r\n\r\n", Some((200, true)));
+        check("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", Some((200, true)));
     }
 
     #[test]
     fn requests_differ_in_their_number() {
-        let mut requests = Requests::creates("app", "secret", 41);
-        let text = String::from_utf8(requests.take().to_vec()).unwrap();
+        let mut requests = Requests::creates("/Users", "secret", 41);
+        let text = String::from_utf8(requests.take().unwrap().to_vec()).unwrap();
         assert!(text.contains(r#""userName":"load.000000041@northwind.test""#), "{text}");
-        let text = String::from_utf8(requests.take().to_vec()).unwrap();
+        let text = String::from_utf8(requests.take().unwrap().to_vec()).unwrap();
         assert_eq!(text.matches("load.000000042@").count(), 3, "{text}");
+        requests.only(1);
+        assert!(requests.take().is_some());
+        assert!(requests.take().is_none());
     }
 }

@@ -6,17 +6,20 @@
 //! bench --json 1M.json                   # a million operations over 90 days
 //! bench --operations 10M --json 10M.json
 //! bench --compare 1M.json 10M.json       # what grows with the number of operations
+//! bench --compare old.json               # measures, and shows what became slower since
 //! ```
 
 mod answers;
 mod bodies;
 mod child;
 mod compare;
+mod crowd;
 mod engine;
 mod explanations;
 mod figures;
 mod folder;
 mod in_process;
+mod kinds;
 mod load;
 mod log_pages;
 mod machine;
@@ -26,10 +29,12 @@ mod questions;
 mod random;
 mod rebuild;
 mod restart;
+mod rounds;
 mod stages;
 mod table;
 mod workload;
 mod writes;
+mod yardstick;
 
 use std::error::Error;
 use std::io::Write;
@@ -45,6 +50,7 @@ use crate::child::ChildArguments;
 use crate::machine::{Busy, Machine};
 use crate::play::Filled;
 use crate::table::{Report, Row};
+use crate::yardstick::Yardstick;
 
 /// Errors are texts for the user of the bench.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -82,8 +88,8 @@ struct Arguments {
     /// Write the result here too
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Measure nothing: show what grew from the first result to the second
-    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"])]
+    /// Compare this run with an earlier result; with two results, measure nothing
+    #[arg(long, num_args = 1..=2, value_names = ["A.json", "B.json"])]
     compare: Vec<PathBuf>,
 }
 
@@ -98,6 +104,8 @@ enum Child {
 enum Measurement {
     /// Creates over HTTP
     Writes,
+    /// Other requests over HTTP
+    Kinds,
     /// Creates in process
     Engine,
     /// Rows made anew, bytes on disk
@@ -121,6 +129,8 @@ pub struct Plan {
     pub round: Duration,
     /// Creates in a round of the engine.
     pub creates: u64,
+    /// Operations in a Bulk request.
+    pub bulk_operations: usize,
     /// How long a round of one question lasts.
     pub question: Duration,
 }
@@ -136,7 +146,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ran = match (&arguments.child, arguments.compare.as_slice()) {
         (Some(Child::ServeChild(child)), _) => child::run(child),
-        (None, [smaller, larger]) => compare::text(smaller, larger).and_then(|text| print(&text)),
+        (None, [first, second]) => compare::files(first, second).and_then(|text| print(&text)),
         (None, _) => measure(&arguments),
     };
     match ran {
@@ -149,6 +159,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Outcome<()> {
+    let earlier = arguments.compare.first().map(|path| compare::read(path)).transpose()?;
     let operations = if arguments.quick { 20_000 } else { arguments.operations };
     let folder = data_folder(arguments.data.as_deref())?;
     std::fs::create_dir_all(&folder)?;
@@ -162,42 +173,49 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
         rounds: arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 }),
         round: Duration::from_millis(if arguments.quick { 700 } else { 3_000 }),
         creates: if arguments.quick { 10_000 } else { 50_000 },
+        bulk_operations: if arguments.quick { 100 } else { 1_000 },
         question: Duration::from_millis(if arguments.quick { 50 } else { 300 }),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let filled = filled(&plan, arguments, operations, &runtime)?;
 
     let busy = Busy::now()?;
-    let wanted = |which| arguments.only.is_empty() || arguments.only.contains(&which);
+    let mut yardstick = Yardstick::default();
+    let mut wanted = |which, what| {
+        let wanted = arguments.only.is_empty() || arguments.only.contains(&which);
+        if wanted {
+            tell(what);
+            yardstick.take();
+        }
+        wanted
+    };
     let mut rows = vec![Row::new(
         "the workload's own requests, in process",
         "/s",
         &[filled.operations as f64 / filled.seconds],
     )];
-    if wanted(Measurement::Writes) {
-        tell("creates over HTTP");
+    if wanted(Measurement::Writes, "creates over HTTP") {
         rows.extend(writes::measure(&plan, &filled)?);
     }
-    if wanted(Measurement::Engine) {
-        tell("creates in process");
+    if wanted(Measurement::Kinds, "other requests over HTTP") {
+        rows.extend(kinds::measure(&plan, &filled, &runtime)?);
+    }
+    if wanted(Measurement::Engine, "creates in process") {
         rows.extend(runtime.block_on(engine::measure(&plan, &filled))?);
     }
-    if wanted(Measurement::Rebuild) {
-        tell("rebuild");
+    if wanted(Measurement::Rebuild, "rebuild") {
         rows.extend(rebuild::measure(&plan)?);
     }
-    if wanted(Measurement::Questions) {
-        tell("questions");
+    if wanted(Measurement::Questions, "questions") {
         rows.extend(questions::measure(&plan, &filled)?);
     }
-    if wanted(Measurement::Answers) {
-        tell("questions over HTTP");
+    if wanted(Measurement::Answers, "questions over HTTP") {
         rows.extend(answers::measure(&plan, &filled, &runtime)?);
     }
-    if wanted(Measurement::Restart) {
-        tell("restart");
+    if wanted(Measurement::Restart, "restart") {
         rows.extend(restart::measure(&plan, &filled)?);
     }
+    rows.push(yardstick.row());
 
     let report = Report {
         machine,
@@ -210,6 +228,9 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     }
     print(&report.text())?;
+    if let Some(earlier) = earlier {
+        print(&format!("\n{}", compare::text(&earlier, &report)))?;
+    }
     if arguments.keep || arguments.reuse {
         tell(&format!("nothing more; the filled store is left in {}", plan.folder.display()));
         return Ok(());
@@ -217,7 +238,8 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     remove(&plan.folder)
 }
 
-fn tell(what: &str) {
+/// Tells on standard error what is measured now.
+pub fn tell(what: &str) {
     let _ = writeln!(std::io::stderr(), "measuring: {what}");
 }
 

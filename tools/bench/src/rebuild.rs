@@ -40,13 +40,13 @@ pub fn measure(plan: &Plan) -> Outcome<Vec<Row>> {
         Row::new("rebuild", "/s", &rates)
             .on(format!("{events} events"))
             .beside("scan of headers", &scans)
-            .with_goal(Goal::ratio_at_least(0.18, 0.35)),
+            .with_goal(Goal::at_least(45_000.0, 70_000.0)),
         Row::new(
             "bytes of an event and its rows, compacted",
             "bytes",
             &[each(log_bytes + rows_bytes)],
         )
-        .with_goal(Goal::at_most(450.0, 330.0)),
+        .with_goal(Goal::at_most(290.0, 260.0)),
         Row::new("of them in the log", "bytes", &[each(log_bytes)]),
         Row::new("of them in the rows", "bytes", &[each(rows_bytes)]),
     ])

@@ -30,13 +30,14 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
 
     let (server_core, load_core) = machine::cores()?;
     let (slug, token) = filled.applications.first().ok_or("no application")?;
-    let mut creates = Requests::creates(slug, token, 0);
+    let mut creates = Requests::creates(&format!("/apps/{slug}/scim/v2/Users"), token, 0);
     let server = Serving::start(Some(copy.path()), server_core)?;
     let turn = Duration::from_millis(500).min(plan.round);
     let watch = Stopwatch::start();
     let mut created = 0;
     while created < CREATES && watch.elapsed() < plan.round * ROUNDS_OF_LOAD {
-        created += load::run(&server, 64, turn, load_core, &mut creates)?.latencies_ns.len() as u64;
+        created += load::run(server.target(), 64, turn, load_core, &mut creates)?.latencies_ns.len()
+            as u64;
     }
     server.kill()?;
     let (killed_ms, folded) = start_ms(copy.path())?;
