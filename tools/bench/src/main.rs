@@ -7,6 +7,7 @@
 //! bench --operations 10M --json 10M.json
 //! bench --compare 1M.json 10M.json       # what grows with the number of operations
 //! bench --compare old.json               # measures, and shows what became slower since
+//! bench --only writes --peers            # beside public SCIM servers and PostgreSQL
 //! ```
 
 mod answers;
@@ -24,6 +25,7 @@ mod load;
 mod log_pages;
 mod machine;
 mod pages;
+mod peers;
 mod play;
 mod questions;
 mod random;
@@ -88,6 +90,9 @@ struct Arguments {
     /// Write the result here too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Also measure public SCIM servers and PostgreSQL, as far as they can be had
+    #[arg(long)]
+    peers: bool,
     /// Compare this run with an earlier result; with two results, measure nothing
     #[arg(long, num_args = 1..=2, value_names = ["A.json", "B.json"])]
     compare: Vec<PathBuf>,
@@ -214,6 +219,10 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     }
     if wanted(Measurement::Restart, "restart") {
         rows.extend(restart::measure(&plan, &filled)?);
+    }
+    if arguments.peers {
+        tell("peers");
+        rows.extend(peers::measure(&plan, &filled)?);
     }
     rows.push(yardstick.row());
 
