@@ -228,21 +228,23 @@ pub fn escaped(name: &str) -> Cow<'_, [u8]> {
     Cow::Owned(quoted.get(1..quoted.len() - 1).unwrap_or_default().to_vec())
 }
 
+/// What an escaped name says; `None` if it is damaged.
+pub fn name(escaped: &[u8]) -> Option<Cow<'_, str>> {
+    match escaped.contains(&b'\\') {
+        false => std::str::from_utf8(escaped).ok().map(Cow::Borrowed),
+        true => {
+            let quoted = [b"\"", escaped, b"\""].concat();
+            serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+        }
+    }
+}
+
 /// The order of two escaped names, which is that of the names without escapes.
 fn order(one: &[u8], other: &[u8]) -> Ordering {
     if !one.contains(&b'\\') && !other.contains(&b'\\') {
         return one.cmp(other);
     }
-    plain_name(one).cmp(&plain_name(other))
-}
-
-/// A name without its escapes; as it stands if they are damaged.
-fn plain_name(name: &[u8]) -> Cow<'_, [u8]> {
-    let quoted = [b"\"", name, b"\""].concat();
-    match serde_json::from_slice::<String>(&quoted) {
-        Ok(name) => Cow::Owned(name.into_bytes()),
-        Err(_) => Cow::Borrowed(name),
-    }
+    name(one).cmp(&name(other))
 }
 
 /// The end of the string whose opening quote stands at a place.

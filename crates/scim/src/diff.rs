@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use canonical::{Damaged, Document, raw};
 use caseless::case_folded;
 use serde_json::{Map, Value};
 
@@ -108,6 +109,56 @@ pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
     // A stable sort, so that the elements of an attribute keep their order.
     changes.sort_by_cached_key(|change| change.path.sort_key());
     changes
+}
+
+/// What [`diff`] says of a state that was nothing before, from its canonical text.
+///
+/// # Errors
+/// If the text is damaged.
+pub fn diff_from_nothing(state: &Document) -> Result<Vec<Change>, Damaged> {
+    let mut changes = Vec::new();
+    for member in state.members() {
+        let (name, value) = member?;
+        let name = raw::name(name).ok_or(Damaged)?;
+        match serde_json::from_slice(value).map_err(|_| Damaged)? {
+            Value::Object(extension) if is_urn(&name) => {
+                for (attribute, value) in sorted(extension) {
+                    add_attribute(Some(&name), &attribute, value, &mut changes);
+                }
+            }
+            value => add_attribute(None, &name, value, &mut changes),
+        }
+    }
+    changes.sort_by_cached_key(|change| change.path.sort_key());
+    Ok(changes)
+}
+
+/// The changes of an attribute that was not there.
+fn add_attribute(schema: Option<&str>, attribute: &str, value: Value, changes: &mut Vec<Change>) {
+    let mut push = |element: Option<Element>, sub: Option<String>, new: Value| {
+        let (schema, attribute) = (schema.map(str::to_owned), attribute.to_owned());
+        let path = ChangePath { schema, attribute, element, sub };
+        changes.push(Change { path, old: None, new: Some(new) });
+    };
+    match value {
+        Value::Object(parts) => {
+            sorted(parts).into_iter().for_each(|(sub, value)| push(None, Some(sub), value));
+        }
+        Value::Array(list) => match Naming::of(&[], &list) {
+            Some(naming) => {
+                list.into_iter().for_each(|one| push(Some(naming.name(&one)), None, one));
+            }
+            None => push(None, None, Value::Array(list)),
+        },
+        plain => push(None, None, plain),
+    }
+}
+
+/// The members of an object in the order of their names.
+fn sorted(object: Map<String, Value>) -> Vec<(String, Value)> {
+    let mut members: Vec<_> = object.into_iter().collect();
+    members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    members
 }
 
 fn diff_attribute(

@@ -9,6 +9,9 @@
 //!          stored attributes ── settle, diff ───────────────────────┴─▶ what to store, what changed
 //! ```
 //!
+//! Plain bodies go a quicker way, from bytes to the same canonical text in one pass: [`Plan`]. It also
+//! applies a PATCH to a stored text and parses only what changes.
+//!
 //! A [`SearchRequest`] asks for a list: its [`Filter`] selects resources, its [`Sort`] orders them, its
 //! [`Projection`] selects attributes. [`EntityTags`] are the precondition of a write, and a
 //! [`BulkRequest`] is a list of writes that may refer to each other.
@@ -31,6 +34,7 @@ mod diff;
 mod draft;
 mod error;
 mod filter;
+mod flat;
 mod json;
 mod limits;
 mod member;
@@ -51,10 +55,11 @@ pub use bulk::{
     BULK_URN, BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value,
 };
 pub use cursor::CursorKey;
-pub use diff::{Change, ChangePath, Element, diff, settle};
+pub use diff::{Change, ChangePath, Element, diff, diff_from_nothing, settle};
 pub use draft::UpstreamResource;
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
+pub use flat::{Flat, FlatPatch, Plan};
 pub use json::{Bounds, JsonError, JsonErrorKind, parse_json, without_mark};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use member::{Member, MemberId, check_member_id, is_unseen};

@@ -167,7 +167,8 @@ pub fn apply_patch(
     Ok(Patched { attributes, members, unknown })
 }
 
-fn apply(
+/// Applies one operation.
+pub(crate) fn apply(
     draft: &mut Draft<'_>,
     rt: &ResourceType,
     registry: &Registry,

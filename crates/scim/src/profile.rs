@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use canonical::{Document, raw};
 use caseless::case_folded;
 use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value};
@@ -238,6 +239,42 @@ impl ProfileVersion {
         found
     }
 
+    /// Whether the profile expects every value of an attribute.
+    pub(crate) fn expects_all(&self, resource_type: &ResourceType, path: &AttrPath) -> bool {
+        let rules = self.rules(resource_type);
+        let Some(listed) = rules.and_then(|rules| rules.attributes.as_ref()) else { return true };
+        let is_common = path.schema.is_none() && COMMON.contains(&path.attribute.as_str());
+        is_common
+            || listed.iter().any(|one| {
+                let AttrPath { schema, attribute, sub } = &one.path;
+                (schema, attribute, sub) == (&path.schema, &path.attribute, &None)
+                    && one.element_type.is_none()
+            })
+    }
+
+    /// Adds the place of a simple value as [`ProfileVersion::unexpected`] does: of an attribute, given by
+    /// extension and name, the element's type and the part.
+    pub(crate) fn note_unexpected(
+        &self,
+        resource_type: &ResourceType,
+        (schema, attribute): (Option<&str>, &str),
+        element_type: Option<&str>,
+        sub: Option<&str>,
+        found: &mut BTreeSet<String>,
+    ) {
+        let rules = self.rules(resource_type);
+        let Some(listed) = rules.and_then(|rules| rules.attributes.as_ref()) else { return };
+        let place = Place { schema, attribute, element_type, sub };
+        if !listed.iter().any(|one| one.covers(&place)) {
+            found.insert(place.text());
+        }
+    }
+
+    /// The attributes that every state must have.
+    pub(crate) fn required(&self, resource_type: &ResourceType) -> &[AttrPath] {
+        self.rules(resource_type).map_or(&[], |rules| &rules.required)
+    }
+
     /// Whether the profile lists attributes of groups, but not `members`.
     pub fn members_are_unexpected(&self, resource_type: &ResourceType) -> bool {
         let rules = self.rules(resource_type);
@@ -261,6 +298,27 @@ impl ProfileVersion {
             match &path.sub {
                 None => value.is_none(),
                 Some(sub) => value.is_none_or(|value| value.get(sub).is_none()),
+            }
+        })
+    }
+
+    /// The same of a state as a document.
+    pub fn missing_in(&self, resource_type: &ResourceType, state: &Document) -> Option<&AttrPath> {
+        let is_object = |value: &&[u8]| value.first() == Some(&b'{');
+        let required = &self.rules(resource_type)?.required;
+        required.iter().find(|path| {
+            let value = match &path.schema {
+                None => state.get(&path.attribute),
+                Some(urn) => {
+                    let attributes = state.get(urn).filter(is_object);
+                    attributes.and_then(|one| raw::get(one, &path.attribute))
+                }
+            };
+            match &path.sub {
+                None => value.is_none(),
+                Some(sub) => {
+                    value.filter(is_object).and_then(|value| raw::get(value, sub)).is_none()
+                }
             }
         })
     }

@@ -408,20 +408,24 @@ fn read_simple(
     }
 }
 
+/// Maximum length of the string at a path.
+pub(crate) fn bytes_max(path: &AttrPath) -> usize {
+    if LOOKED_UP.iter().any(|name| is_top(path, name)) { LOOKUP_BYTES_MAX } else { VALUE_BYTES_MAX }
+}
+
+pub(crate) fn is_base64(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "+/-_=\r\n".contains(c))
+}
+
 fn check_text(path: &AttrPath, kind: Kind, text: &str) -> Result<(), ScimError> {
-    let bytes_max = if LOOKED_UP.iter().any(|name| is_top(path, name)) {
-        LOOKUP_BYTES_MAX
-    } else {
-        VALUE_BYTES_MAX
-    };
+    let bytes_max = bytes_max(path);
     if text.len() > bytes_max {
         return Err(wrong(path, &format!("at most {bytes_max} bytes")));
     }
     if kind == Kind::DateTime && instant(text).is_none() {
         return Err(wrong(path, "a date and time such as 2026-03-01T10:00:00Z"));
     }
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_=\r\n".contains(c);
-    if kind == Kind::Binary && !text.chars().all(is_base64) {
+    if kind == Kind::Binary && !is_base64(text) {
         return Err(wrong(path, "base64"));
     }
     Ok(())

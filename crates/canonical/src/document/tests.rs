@@ -122,8 +122,8 @@ proptest! {
             .members()
             .map(|member| {
                 let (name, value) = member.unwrap();
-                let name = [b"\"", name, b"\""].concat();
-                (raw::text(&name).unwrap().into_owned(), serde_json::from_slice(value).unwrap())
+                let name = raw::name(name).unwrap().into_owned();
+                (name, serde_json::from_slice(value).unwrap())
             })
             .collect();
         // Texts, since not every number survives `f64` as an equal `Value`.
