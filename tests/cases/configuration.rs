@@ -141,3 +141,59 @@ fn serve_uses_the_settings_of_its_file() {
     assert!(server.log_lines().starts_with('{'), "{}", server.log_lines());
     server.stop();
 }
+
+/// The record says who sent what. The log says at `info` only what may need somebody's attention.
+#[test]
+fn requests_are_logged_at_debug_unless_they_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = |data: &str, variables: &[(&str, &str)]| {
+        let server = Server::start_with(&folder.path().join(data), &[], variables).unwrap();
+        let scim = server.add_app("boat");
+        assert_eq!(scim.get("/Users").status, 200);
+        assert_eq!(scim.get("/Users/absent").status, 404);
+        assert_eq!(server.admin().get("/api/v1/apps").status, 200);
+        assert_eq!(server.admin().get("/api/v1/apps/absent").status, 404);
+        let lines = server.log_lines();
+        server.stop();
+        let count = |message: &str, status: &str| {
+            let found = |line: &&str| line.contains(message) && line.contains(status);
+            lines.lines().filter(found).count()
+        };
+        ["scim request", "answered"]
+            .map(|what| ["status=200", "status=404"].map(|status| count(what, status)))
+    };
+    let plain = [("NO_COLOR", "1")];
+    assert_eq!(shown("usual", &plain), [[0, 1], [0, 1]]);
+    let [scim, answered] = shown("all", &[("NO_COLOR", "1"), ("PROVLOG_LOG", "debug")]);
+    assert_eq!((scim, answered), ([1, 1], [1, 1]));
+}
+
+/// The registry of metrics is there before the first handle of a metric is made.
+#[test]
+fn every_request_and_event_is_counted_in_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    for _ in 0..3 {
+        scim.get("/Users/absent");
+        server.admin().get("/api/v1/tokens");
+    }
+    let metrics = server.admin().get("/metrics").text;
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+    };
+    let scim =
+        r#"provlog_scim_request_duration_seconds_count{method="GET",resource="User",code="404"}"#;
+    assert_eq!(value(scim), 3.0, "{metrics}");
+    let asked =
+        r#"provlog_query_duration_seconds_count{method="GET",route="/api/v1/tokens",code="200"}"#;
+    assert_eq!(value(asked), 3.0, "{metrics}");
+    assert!(value("provlog_events_appended_total") >= 7.0, "{metrics}");
+    assert!(value(r#"provlog_append_duration_seconds_count{kind="appended"}"#) > 0.0, "{metrics}");
+    for stage in ["understand", "commit", "reply", "decide", "encode", "fold", "append", "publish"]
+    {
+        let name = format!(r#"provlog_stage_nanoseconds_total{{stage="{stage}"}}"#);
+        assert!(value(&name) > 0.0, "{stage}: {metrics}");
+    }
+}

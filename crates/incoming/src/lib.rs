@@ -1,10 +1,12 @@
-//! What a request brings, read in one way whichever interface it asks: who sends it, and its body.
+//! What a request brings, read in one way whichever interface it asks: who sends it, and its body. And what is
+//! counted and logged once it is answered.
 //!
 //! The listener, SCIM and the questions each need it. Where they read the same header on their own, they
 //! came to different tokens.
 
 #![warn(unreachable_pub)]
 
+mod answered;
 mod body;
 mod head;
 
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use axum::http::Extensions;
 use budget::Owner;
 
+pub use self::answered::{Durations, is_notable};
 pub use self::body::{Arrived, Missing, RECEIVE_MAX, next_piece, receive};
 pub use self::head::{
     Presented, REQUEST_ID, SECURE_SESSION_COOKIE, SESSION_COOKIE, only_cookie, origin,

@@ -16,6 +16,7 @@
 //!
 //! `writer` is the thread.
 
+mod handles;
 mod shared;
 mod writer;
 

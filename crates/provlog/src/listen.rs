@@ -43,7 +43,6 @@ use self::head::Fault;
 use self::limits::IDLE_MAX;
 use self::room::Room;
 use self::socket::Socket;
-use crate::peer::Peer;
 use crate::tls::Tls;
 
 pub(crate) use self::refusals::Refusals;
@@ -159,14 +158,16 @@ pub async fn serve(
         let Some(place) = place else { continue };
         let connection = Arc::clone(&place.connection);
         let (socket, client) = Socket::new(stream, Arc::clone(&connection));
+        // Whatever waits or takes long checks whether the client is still there.
+        let has_left = HasLeft::new(move || client.has_left());
         let service = service_fn({
             let (router, budget) = (router.clone(), budget.clone());
             let (connection, broken) = (Arc::clone(&connection), Arc::clone(&broken_requests));
             move |request| {
                 let (router, budget, broken) =
                     (router.clone(), budget.clone(), Arc::clone(&broken));
-                let (connection, client) = (Arc::clone(&connection), client.clone());
-                call(router, budget, broken, connection, client, peer, request)
+                let (connection, has_left) = (Arc::clone(&connection), has_left.clone());
+                call(router, budget, broken, connection, has_left, peer, request)
             }
         });
         let (builder, closing, cutting) = (builder.clone(), closing.clone(), cutting.clone());
@@ -283,7 +284,7 @@ async fn call(
     budget: Budget,
     broken_requests: Arc<AtomicU64>,
     connection: Arc<Connection>,
-    client: Peer,
+    has_left: HasLeft,
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
@@ -316,8 +317,7 @@ async fn call(
     let body_of = Arc::clone(&connection);
     let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    // Whatever waits or takes long checks whether the client is still there.
-    request.extensions_mut().insert(HasLeft::new(move || client.has_left()));
+    request.extensions_mut().insert(has_left);
     request.extensions_mut().insert(owner);
     let mut response = router.call(request).await?;
     if shows_token && is_known(response.status()) {

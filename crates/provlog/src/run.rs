@@ -1,6 +1,7 @@
 //! The running server: it opens the log, folds what the rows lack, listens, and stops in order.
 
 mod bridge;
+mod date;
 mod registry;
 mod sign_in;
 
@@ -14,10 +15,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::http::header::DATE;
-use axum::middleware::{self, Next};
 use budget::Budget;
 use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch};
 use ingest::{Catalog, Ingest};
@@ -25,7 +22,7 @@ use ipnet::IpNet;
 use pages::Uploads;
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::session::Sessions;
-use query::{Query, Token};
+use query::{Query, Token, Took};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,6 +30,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::bridge::{check_drift, import};
+use self::date::dated;
 use self::registry::{keep_metrics_small, render_metrics};
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
@@ -154,6 +152,7 @@ impl Server {
     /// # Errors
     /// When the log is damaged, in use, or of a newer format; see [`RunError`].
     pub async fn open(config: ServerConfig) -> Result<Server, RunError> {
+        registry::install();
         let options = Options { memtable_bytes: config.memtable_bytes, ..Options::default() };
         let random = getrandom::u64().map_err(no_random)?;
         let store = Store::open(&config.data, &options, random)?;
@@ -243,6 +242,7 @@ impl Server {
             sessions: Sessions::new(is_secure).map_err(no_random)?,
             public_url: config.public_url,
             metrics: render_metrics(committer.clone(), budget.clone()),
+            took: Took::default(),
             budget: budget.clone(),
             cursor_key,
             sign_in: config.sign_in.map(sign_in::sign_in),
@@ -472,22 +472,6 @@ async fn renew(tls: Arc<Tls>, mut hangup: Signal) {
             Err(error) => tracing::error!(%error, "the TLS certificate stays what it was"),
         }
     }
-}
-
-/// The same routes, with a `Date` in each answer (RFC 9110 §6.6.1). hyper's own panics if the clock's
-/// time has no HTTP date.
-fn dated(router: Router, committer: Committer) -> Router {
-    router.layer(middleware::from_fn(move |request: Request, next: Next| {
-        let now = committer.now();
-        async move {
-            let mut response = next.run(request).await;
-            let date = now.to_http_date().and_then(|date| HeaderValue::from_str(&date).ok());
-            if let Some(date) = date {
-                response.headers_mut().entry(DATE).or_insert(date);
-            }
-            response
-        }
-    }))
 }
 
 async fn record_start(

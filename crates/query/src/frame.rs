@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use budget::Counted;
 use event::{Stopwatch, Timestamp, secret};
-use incoming::REQUEST_ID;
+use incoming::{Durations, REQUEST_ID};
 use serde_json::json;
 use tracing::Instrument;
 
@@ -23,6 +23,15 @@ use crate::sign_in;
 /// Memory reserved for the metrics text.
 const METRICS_BYTES: usize = 32 << 10;
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+
+/// How long requests took; see [`Durations`].
+pub struct Took(Durations);
+
+impl Default for Took {
+    fn default() -> Took {
+        Took(Durations::new("provlog_query_duration_seconds", "route"))
+    }
+}
 
 /// The id of a request, kept in its extensions.
 #[derive(Clone, Debug)]
@@ -69,13 +78,13 @@ pub(crate) async fn frame(
         response.headers_mut().insert(CLIENT_REQUEST_ID, client_id);
     }
     let status = response.status().as_u16();
-    let seconds = watch.elapsed().as_secs_f64();
-    span.in_scope(|| tracing::info!(status, duration_ms = seconds * 1e3, "answered"));
-    metrics::histogram!(
-        "provlog_query_duration_seconds",
-        "method" => method, "route" => route, "code" => status.to_string()
-    )
-    .record(seconds);
+    let elapsed = watch.elapsed();
+    let duration_ms = elapsed.as_secs_f64() * 1e3;
+    span.in_scope(|| match incoming::is_notable(status, true, elapsed) {
+        true => tracing::info!(status, duration_ms, "answered"),
+        false => tracing::debug!(status, duration_ms, "answered"),
+    });
+    query.took.0.record(method, &route, status, elapsed);
 
     let headers = response.headers_mut();
     // An answer holds personal data or secrets, so caches must not store it.

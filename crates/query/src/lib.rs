@@ -69,6 +69,7 @@ use crate::session::Sessions;
 use crate::sign_in::SignIn;
 
 pub use entra_log::said::REDACTED;
+pub use frame::Took;
 pub use http::{Answered, MATRIX_GROUPS_MAX, framed, router};
 pub use issue::{Issue, IssueError, Issued};
 pub use token::{NoRandomBits, Token};
@@ -150,6 +151,8 @@ pub struct Query {
     pub public_url: String,
     /// The metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How long requests took. Made after the registry of metrics was set.
+    pub took: Took,
     /// The limits that questions share with all other requests.
     pub budget: Budget,
     /// The key that seals the cursors of lists.

@@ -64,6 +64,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
+        took: query::Took::default(),
         budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
         sign_in: None,

@@ -32,6 +32,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
+        took: query::Took::default(),
         budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
         sign_in: None,

@@ -7,6 +7,7 @@ mod bulk;
 mod client;
 mod forward;
 mod forwarded_read;
+mod handles;
 mod head;
 mod identity;
 mod provider;
@@ -17,7 +18,6 @@ mod understand;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -35,6 +35,7 @@ use crate::address::Address;
 use crate::decide;
 use crate::errors::{defect, disk_full, revoked, unavailable};
 use crate::http::client::Client;
+use crate::http::handles::Handles;
 use crate::http::shares::Shares;
 use crate::http::submission::{Submission, is_read};
 use crate::http::understand::Understood;
@@ -102,28 +103,31 @@ impl Ingest {
         let (reply, body) = self.write_out(reply).await;
         let Shares { body: _body, answer } = shares;
         let elapsed = watch.elapsed();
-        count_stages([
-            ("understand", understood_after),
-            // Includes the wait for the committer, which counts its own stages.
-            ("commit", recorded_after - understood_after),
-            ("reply", elapsed - recorded_after),
-        ]);
-        metrics::histogram!(
-            "provlog_scim_request_duration_seconds",
-            "method" => method.name(),
-            "resource" => resource_label(resource_type),
-            "code" => reply.status.to_string(),
-        )
-        .record(elapsed.as_secs_f64());
-        tracing::info!(
-            app = application.0,
-            method = method.name(),
-            route = ?route,
-            status = reply.status,
-            effect,
-            duration_ms = elapsed.as_secs_f64() * 1e3,
-            "scim request"
-        );
+        let Handles { durations, understand, commit, reply: replied } = &self.handles;
+        understand.add(understood_after);
+        // Includes the wait for the committer, which counts its own stages.
+        commit.add(recorded_after - understood_after);
+        replied.add(elapsed - recorded_after);
+        let resource = resource_label(resource_type);
+        durations.record(method.name(), resource, reply.status, elapsed);
+        macro_rules! log_line {
+            ($level:ident) => {
+                tracing::$level!(
+                    app = application.0,
+                    method = method.name(),
+                    route = ?route,
+                    status = reply.status,
+                    effect,
+                    duration_ms = elapsed.as_secs_f64() * 1e3,
+                    "scim request"
+                )
+            };
+        }
+        // The status of a relayed answer is the upstream's.
+        match incoming::is_notable(reply.status, relayed.is_none(), elapsed) {
+            true => log_line!(info),
+            false => log_line!(debug),
+        }
         let mut response = match relayed {
             Some((headers, body)) => to_relayed(reply.status, headers, body, &request_id),
             None => to_response(reply, body, &request_id, method),
@@ -240,15 +244,6 @@ impl Ingest {
                 Ok(Decision { events: vec![event], reply })
             })
             .await
-    }
-}
-
-/// Counts the time spent in each stage.
-fn count_stages(stages: [(&'static str, Duration); 3]) {
-    for (stage, spent) in stages {
-        let nanoseconds = spent.as_nanos() as u64;
-        metrics::counter!("provlog_stage_nanoseconds_total", "stage" => stage)
-            .increment(nanoseconds);
     }
 }
 

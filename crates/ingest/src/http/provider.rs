@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::Catalog;
 use crate::http::body::Reception;
+use crate::http::handles::Handles;
 use crate::http::identity::Identities;
 use crate::http::rate::Rates;
 use crate::proxy::in_flight::InFlight;
@@ -28,6 +29,7 @@ pub struct Ingest {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(super) reception: Reception,
+    pub(super) handles: Handles,
     pub(super) rates: Rates,
     pub(super) identities: Identities,
     pub(crate) upstreams: Upstreams,
@@ -70,6 +72,7 @@ impl Ingest {
             tasks,
             stopping,
             reception,
+            handles: Handles::new(),
             rates: Rates::default(),
             identities: Identities::default(),
             upstreams,

@@ -15,6 +15,7 @@ use event::codec::{decode, encode, holds_token};
 use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Snapshot, Store, with_causes};
 
+use super::handles::Handles;
 use super::shared::{Message, Shared};
 use crate::command::{Command, Durability, Stamp};
 use crate::draft::Draft;
@@ -36,6 +37,7 @@ const BATCH_MAX: Duration = Duration::from_millis(50);
 pub(super) struct Writer {
     store: Arc<Store>,
     shared: Arc<Shared>,
+    handles: Handles,
     disk_reserve_bytes: u64,
     disk_asked_at: Stopwatch,
     disk_warned: bool,
@@ -65,6 +67,7 @@ impl Writer {
         Writer {
             store,
             shared,
+            handles: Handles::new(),
             disk_reserve_bytes,
             disk_asked_at: Stopwatch::start(),
             disk_warned: false,
@@ -209,7 +212,7 @@ impl Writer {
         self.publish(&changed.rows, &events)?;
         self.memory.learn(changed);
         spent.publish = watch.elapsed() - spent.append;
-        spent.record();
+        spent.record(&self.handles);
         if configures {
             self.shared.configurations.fetch_add(1, Ordering::SeqCst);
         }
@@ -240,9 +243,8 @@ impl Writer {
         let watch = Stopwatch::start();
         self.store.append(events, sync)?;
         let seconds = watch.elapsed().as_secs_f64();
-        let kind = if sync { "synced" } else { "appended" };
-        metrics::histogram!("provlog_append_duration_seconds", "kind" => kind).record(seconds);
-        metrics::counter!("provlog_events_appended_total").increment(events.len() as u64);
+        self.handles.append_took(sync).record(seconds);
+        self.handles.events.increment(events.len() as u64);
 
         let size = self.next_seq + events.len() as Seq;
         if sync {
@@ -331,18 +333,12 @@ struct Spent {
 }
 
 impl Spent {
-    fn record(&self) {
-        for (stage, spent) in [
-            ("decide", self.decide),
-            ("encode", self.encode),
-            ("fold", self.fold),
-            ("append", self.append),
-            ("publish", self.publish),
-        ] {
-            let nanoseconds = spent.as_nanos() as u64;
-            metrics::counter!("provlog_stage_nanoseconds_total", "stage" => stage)
-                .increment(nanoseconds);
-        }
+    fn record(&self, handles: &Handles) {
+        handles.decide.add(self.decide);
+        handles.encode.add(self.encode);
+        handles.fold.add(self.fold);
+        handles.append.add(self.append);
+        handles.publish.add(self.publish);
     }
 }
 

@@ -39,6 +39,11 @@ fn metrics_registry() -> Option<&'static PrometheusHandle> {
     handle.as_ref()
 }
 
+/// Sets the registry, before anything looks up a handle of a metric: a handle without it counts nothing.
+pub(super) fn install() {
+    metrics_registry();
+}
+
 /// Folds the samples of histograms into their buckets regularly. Otherwise each sample is kept until
 /// the metrics are read.
 pub(super) async fn keep_metrics_small(stopping: CancellationToken) {

@@ -87,6 +87,7 @@ impl Server {
             sessions: query::session::Sessions::new(false).unwrap(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
+            took: query::Took::default(),
             budget: budget.clone(),
             cursor_key: scim::CursorKey::new([7; 32]),
             sign_in: None,
