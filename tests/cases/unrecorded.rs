@@ -1,9 +1,14 @@
 //! Promise 1, nothing unrecorded: every request on a SCIM address leaves exactly one event.
 
+use std::future::poll_fn;
 use std::io::{Read, Write};
+use std::task::Poll;
 
-use serde_json::json;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
 
+use crate::harness::in_process::{InProcess, START};
 use crate::harness::server::{Client, Server, group, patch, user};
 
 /// One request of each kind of error, and some successful ones.
@@ -217,6 +222,43 @@ fn requests_of_disconnected_clients_leave_an_event() {
             .unwrap_or_else(|| panic!("{request_id} is not recorded"));
         assert_eq!(row["httpStatus"], status, "{row}");
     }
+}
+
+/// A connection that is closed, or a stream that is reset, drops what answers its request. What it began
+/// ends all the same, and a stop waits for it.
+#[tokio::test]
+async fn a_request_that_its_connection_drops_is_recorded_to_its_end() {
+    const OPERATIONS: usize = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = InProcess::open(&data, START).await;
+    let token = server.add_app("boat").await;
+    let operation = |index| {
+        let data = user(&format!("user-{index}@fjord.example"));
+        json!({"method": "POST", "path": "/Users", "bulkId": format!("b{index}"), "data": data})
+    };
+    let operations: Vec<_> = (0..OPERATIONS).map(operation).collect();
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": operations,
+    });
+    let request = Request::post("/apps/boat/scim/v2/Bulk")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/scim+json")
+        .body(Body::from(bulk.to_string()))
+        .unwrap();
+    let mut answering = Box::pin(server.begun(request));
+    let polled = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await;
+    assert!(polled.is_pending(), "one operation is decided after the other");
+    drop(answering);
+    server.close().await;
+
+    let server = InProcess::open(&data, START).await;
+    let rows = server.admin("GET", "/api/v1/operations?limit=1000", &Value::Null).await;
+    let rows = rows.body["rows"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), OPERATIONS, "{rows:?}");
+    assert!(rows.iter().all(|row| row["httpStatus"] == 201), "{rows:?}");
+    server.close().await;
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct Context {
     /// Its number.
     pub application: Application,
     /// Its SCIM base address, without a slash at the end.
-    pub base_url: String,
+    pub base_url: Arc<str>,
     /// The name of its profile.
     pub profile_name: Arc<str>,
     /// The version of its profile that applies now.
@@ -47,7 +47,7 @@ impl Context {
         let (profile, profile_times) = catalog.profiles().get(&row.profile)?.at(now.0);
         Some(Context {
             application: row.number,
-            base_url: format!("{public_url}/apps/{}/scim/v2", row.slug),
+            base_url: format!("{public_url}/apps/{}/scim/v2", row.slug).into(),
             settings: profile.settings(&row.settings),
             profile_name: row.profile.as_str().into(),
             profile: Arc::clone(profile),
@@ -102,7 +102,7 @@ impl Context {
     /// Reads a reference to a resource: its id, or its address below our base or the upstream's.
     pub(crate) fn member_id<'t>(&self, text: &'t str) -> MemberId<'t> {
         let upstream = self.upstream.as_ref().map(|upstream| upstream.url.as_str());
-        let bases = [self.base_url.as_str()].into_iter().chain(upstream);
+        let bases = [&*self.base_url].into_iter().chain(upstream);
         let mut read = bases.map(|base_url| MemberId::of(text, base_url, self.registry()));
         read.find(|one| *one != MemberId::Elsewhere).unwrap_or(MemberId::Elsewhere)
     }

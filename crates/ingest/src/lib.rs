@@ -1,7 +1,7 @@
 //! SCIM requests become decisions.
 //!
 //! ```text
-//!  request ─▶ http/      arrive: application, credential, bounded body     the request's own task
+//!  request ─▶ http/      arrive: application, credential, bounded body     the connection's task
 //!             cuts       what must never be stored is cut out
 //!             read, list a read is answered from a snapshot
 //!             decide     a write is decided on the committer's thread

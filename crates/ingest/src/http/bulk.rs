@@ -238,7 +238,9 @@ impl BulkRun<'_> {
             target: cuts::cut_target(&address.target, catalog.secrets(), &[], TARGET_BYTES_MAX),
             body: body.unwrap_or(ReceivedBody::None),
             index: u32::try_from(place).unwrap_or(u32::MAX),
-            ..self.arrival.clone()
+            watch: self.arrival.watch,
+            application: self.arrival.application,
+            origin: self.arrival.origin.clone(),
         }
     }
 
@@ -266,7 +268,7 @@ impl BulkRun<'_> {
         let id = location.rsplit('/').next().unwrap_or_default().to_owned();
         let operation = &self.operations[place];
         // Use the location: the operation's own path may end in a slash or a query.
-        let path = location.strip_prefix(&self.context.base_url).unwrap_or_default();
+        let path = location.strip_prefix(&*self.context.base_url).unwrap_or_default();
         let address = self.address.of_operation(path, self.context.registry());
         let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
         arrival.method = Method::Patch;

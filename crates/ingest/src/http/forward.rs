@@ -84,12 +84,8 @@ pub(super) async fn carry_out(
     let intent = if !is_write {
         None
     } else {
-        match record_intent(ingest, &arrival, &forward).await {
-            Ok(Ok(seq)) => {
-                // The intent holds the body.
-                arrival.body = ReceivedBody::None;
-                Some(seq)
-            }
+        match record_intent(ingest, &mut arrival, &forward).await {
+            Ok(Ok(seq)) => Some(seq),
             Ok(Err(refused)) => return refused,
             Err(error) => return unrecorded(error),
         }
@@ -176,13 +172,16 @@ async fn record_skipped(
         .await
 }
 
-/// Records that a write is about to be sent. If it may not be, returns the answer to the client.
+/// Records that a write is about to be sent; the intent holds the body from then on. If it may not be
+/// sent, returns the answer to the client.
 async fn record_intent(
     ingest: &Arc<Ingest>,
-    arrival: &Arrival,
+    arrival: &mut Arrival,
     forward: &Forward,
 ) -> Result<Result<Seq, (Reply, &'static str)>, CommitError> {
-    let (copy, context) = (arrival.clone(), forward.context.clone());
+    let body = std::mem::replace(&mut arrival.body, ReceivedBody::None);
+    let copy = Arrival { body, ..arrival.clone() };
+    let context = forward.context.clone();
     let (id, credential) = (forward.address.id.clone(), arrival.origin.credential);
     let decided = ingest
         .committer
@@ -234,7 +233,7 @@ pub(super) struct SentRequest {
 
 impl SentRequest {
     async fn answered(
-        self,
+        mut self,
         ingest: &Arc<Ingest>,
         arrival: Arrival,
         answered: Answered,
@@ -367,7 +366,7 @@ impl SentRequest {
     /// Records the operation with its answer. Returns its effect, its seq, and whether to read the
     /// resource back; or the answer to a client whose token was revoked meanwhile.
     async fn record(
-        &self,
+        &mut self,
         ingest: &Arc<Ingest>,
         arrival: Arrival,
         parsed_answer: ParsedAnswer,
@@ -401,7 +400,8 @@ impl SentRequest {
         let meaning = effect::meaning(arrival.method, status, &content);
         let write = match (self.requests.as_slice(), resource_type, arrival.route) {
             ([request], Some(resource_type), Route::Collection | Route::Resource) if !read => {
-                let parsed = self.parsed.clone();
+                // Nobody reads the body afterwards.
+                let parsed = std::mem::replace(&mut self.parsed, Ok(None));
                 let intent = intent_of(&context, resource_type, arrival.method, id.clone(), parsed);
                 Some((intent, request.clone()))
             }

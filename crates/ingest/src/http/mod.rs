@@ -14,10 +14,13 @@ mod provider;
 mod rate;
 mod shares;
 mod submission;
+mod to_the_end;
 mod understand;
 mod work;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -28,8 +31,9 @@ use axum::routing::any;
 use budget::Counted;
 use event::{Method, Number, ResourceType, Stopwatch};
 use incoming::{HasLeft, REQUEST_ID};
-use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View};
-use tokio_util::sync::CancellationToken;
+use projector::{CommitError, Decision, Draft, Durability, ProjectorError, Revoked, Stamp, View};
+use scim::ScimError;
+use store::with_causes;
 
 use crate::address::Address;
 use crate::decide;
@@ -38,6 +42,7 @@ use crate::http::client::Client;
 use crate::http::handles::Handles;
 use crate::http::shares::Shares;
 use crate::http::submission::{Submission, is_read};
+use crate::http::to_the_end::{Panicked, ToTheEnd};
 use crate::http::understand::Understood;
 use crate::http::work::{Weight, work};
 use crate::numbers;
@@ -56,34 +61,33 @@ pub fn router(ingest: Arc<Ingest>) -> Router {
         .with_state(ingest)
 }
 
-/// The request runs in its own task, so that it is recorded even if the client disconnects.
+/// The request ends and is recorded even if the client hangs up.
 async fn handle(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    let is_gone = Arc::<AtomicBool>::default();
+    let has_left = request.extensions().get::<HasLeft>().cloned();
+    let client = Client { is_gone: Arc::clone(&is_gone), has_left };
     let served = Arc::clone(&ingest);
-    // This future is dropped when the client resets its stream; the listener notices a closed
-    // connection.
-    let gone = CancellationToken::new();
-    let _going = gone.clone().drop_guard();
-    let client = Client { gone, has_left: request.extensions().get::<HasLeft>().cloned() };
-    let task = ingest.tasks.spawn(async move { served.serve(request, &client).await });
-    match task.await {
+    let serving = async move { served.serve(request, &client).await };
+    match ToTheEnd::new(&ingest.tasks, is_gone, serving).await {
         Ok(response) => response,
-        Err(_panicked) => to_response(Reply::error(&defect()), None, "", Method::Get),
+        Err(Panicked) => to_response(Reply::error(&defect()), None, None, Method::Get),
     }
 }
 
 impl Ingest {
     async fn serve(self: Arc<Self>, request: Request, client: &Client) -> Response {
         let watch = Stopwatch::start();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let registry = self.catalog.registry();
         let address = Address::parse(parts.uri.path(), parts.uri.query(), registry);
         let mut arrival = head::arrival(watch, &parts, &address, &self.catalog);
         let method = arrival.method;
-        let request_id = arrival.origin.request_id.clone();
+        let request_id = HeaderValue::from_str(&arrival.origin.request_id).ok();
         let route = arrival.route;
 
         let mut shares = Shares::default();
-        let understood = self.understand(&mut arrival, &mut shares, &parts, address, body).await;
+        let understood =
+            self.understand(&mut arrival, &mut shares, &mut parts, address, body).await;
         let understood_after = watch.elapsed();
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
@@ -129,8 +133,8 @@ impl Ingest {
             false => log_line!(debug),
         }
         let mut response = match relayed {
-            Some((headers, body)) => to_relayed(reply.status, headers, body, &request_id),
-            None => to_response(reply, body, &request_id, method),
+            Some((headers, body)) => to_relayed(reply.status, headers, body, request_id),
+            None => to_response(reply, body, request_id, method),
         };
         if let Some(share) = answer {
             let bytes = response.body().size_hint().lower();
@@ -142,16 +146,8 @@ impl Ingest {
 
     /// Records one event, and answers once it is written.
     async fn record(&self, arrival: Arrival, submission: Submission) -> (Reply, &'static str) {
-        match self.commit(arrival.clone(), submission).await {
+        match self.commit(arrival, submission).await {
             Ok(done) => done,
-            Err(CommitError::Defect) => {
-                // Record that the request was refused because of a defect.
-                let outcome = Outcome::refused(defect(), arrival.resource_type, Number::NOBODY);
-                match self.commit(arrival, Submission::Answered(Box::new(outcome))).await {
-                    Ok(done) => done,
-                    Err(error) => (Reply::error(&unavailable(error)), "unrecorded"),
-                }
-            }
             Err(error) => (Reply::error(&unavailable(error)), "unrecorded"),
         }
     }
@@ -175,8 +171,8 @@ impl Ingest {
                     Ok(text) => (reply, Some(text)),
                     Err(error) => {
                         // The event is recorded; only the answer is lost, as with a broken connection.
-                        let error = Reply::error(&error);
-                        match error.body.clone() {
+                        let mut error = Reply::error(&error);
+                        match std::mem::take(&mut error.body) {
                             outcome::Body::Json(text) => (error, Some(text)),
                             outcome::Body::Empty
                             | outcome::Body::Written(_)
@@ -221,29 +217,56 @@ impl Ingest {
             .submit_for(credential, durability, move |authority, view, stamp| {
                 let refused =
                     |error| Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-                let outcome = match submission {
-                    _ if authority.is_err() => refused(revoked()),
-                    _ if stamp.disk_full => refused(disk_full()),
-                    Submission::Answered(outcome) | Submission::Read(outcome, None) => *outcome,
-                    Submission::Read(mut outcome, Some((context, failed_lookup))) => {
-                        let resource_type = outcome.resource_type;
-                        let (number, mentions) = numbers::mention_failed_lookup(
-                            view,
-                            &context,
-                            resource_type,
-                            &failed_lookup,
-                        )?;
-                        outcome.number = number;
-                        outcome.changes = mentions;
-                        *outcome
+                let outcome = match authority {
+                    Err(Revoked) => refused(revoked()),
+                    Ok(()) if stamp.disk_full => refused(disk_full()),
+                    Ok(()) => {
+                        or_defect(|| decided(submission, view, stamp)).unwrap_or_else(refused)
                     }
-                    Submission::Write(write) => decide::decide(*write, view, stamp)?,
                 };
                 let event: Draft = arrival.into_draft(&outcome);
                 let reply = (outcome.reply, outcome.effect.name());
                 Ok(Decision { events: vec![event], reply })
             })
             .await
+    }
+}
+
+/// What the committer decides of a request.
+fn decided(
+    submission: Submission,
+    view: &View<'_>,
+    stamp: Stamp,
+) -> Result<Outcome, ProjectorError> {
+    match submission {
+        Submission::Answered(outcome) | Submission::Read(outcome, None) => Ok(*outcome),
+        Submission::Read(mut outcome, Some((context, failed_lookup))) => {
+            let resource_type = outcome.resource_type;
+            let (number, mentions) =
+                numbers::mention_failed_lookup(view, &context, resource_type, &failed_lookup)?;
+            outcome.number = number;
+            outcome.changes = mentions;
+            Ok(*outcome)
+        }
+        Submission::Write(write) => decide::decide(*write, view, stamp),
+    }
+}
+
+/// What was decided. If that failed or panicked, the error that is recorded and answered instead.
+fn or_defect(
+    decide: impl FnOnce() -> Result<Outcome, ProjectorError>,
+) -> Result<Outcome, ScimError> {
+    // Deciding writes nothing, so a panic leaves nothing half-made.
+    match catch_unwind(AssertUnwindSafe(decide)) {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(error)) => {
+            tracing::error!(error = with_causes(&error), "a request could not be decided");
+            Err(defect())
+        }
+        Err(_) => {
+            tracing::error!("a request panicked when it was decided");
+            Err(defect())
+        }
     }
 }
 
@@ -263,17 +286,27 @@ fn relayed(mut reply: Reply) -> (Reply, Option<(HeaderMap, Bytes)>) {
     }
 }
 
-fn to_relayed(status: u16, headers: HeaderMap, body: Bytes, request_id: &str) -> Response {
+fn to_relayed(
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    request_id: Option<HeaderValue>,
+) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = headers;
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    if let Some(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
-fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Method) -> Response {
+fn to_response(
+    reply: Reply,
+    body: Option<Vec<u8>>,
+    request_id: Option<HeaderValue>,
+    method: Method,
+) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -282,15 +315,16 @@ fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Me
     let shows = body.is_some() || reply.status == 304;
     let headers = response.headers_mut();
     for (name, value) in reply.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        // Takes the text over, and copies nothing.
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
             if name == "location" && shows {
                 headers.insert(header::CONTENT_LOCATION, value.clone());
             }
             headers.insert(name, value);
         }
     }
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, value);
+    if let Some(id) = request_id {
+        headers.insert(REQUEST_ID, id);
     }
     if let Some(bytes) = body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
@@ -308,11 +342,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_cannot_be_decided_is_answered_as_a_defect() {
+        let fails = || Err(ProjectorError::CommitterPanicked);
+        assert_eq!(or_defect(fails).err().map(|error| error.status), Some(500));
+        let panics = || -> Result<Outcome, ProjectorError> { panic!("a defect") };
+        assert_eq!(or_defect(panics).err().map(|error| error.status), Some(500));
+        let refused = || Ok(Outcome::refused(disk_full(), ResourceType::USER, Number::NOBODY));
+        assert_eq!(or_defect(refused).ok().map(|outcome| outcome.reply.status), Some(503));
+    }
+
+    #[test]
     fn a_resource_in_the_body_has_a_content_location() {
         let check = |status: u16, location: Option<&str>, body: Option<&[u8]>, expected: bool| {
             let headers = location.map(|text| ("location", text.to_owned())).into_iter().collect();
             let reply = Reply { headers, ..Reply::empty(status) };
-            let response = to_response(reply, body.map(<[u8]>::to_vec), "r", Method::Get);
+            let response = to_response(reply, body.map(<[u8]>::to_vec), None, Method::Get);
             let got = response.headers().get(header::CONTENT_LOCATION);
             let expected = location.filter(|_| expected);
             assert_eq!(got.map(HeaderValue::as_bytes), expected.map(str::as_bytes), "{status}");

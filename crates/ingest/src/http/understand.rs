@@ -27,7 +27,7 @@ use crate::http::forward::Forward;
 use crate::http::provider::Ingest;
 use crate::http::shares::Shares;
 use crate::http::submission::{Submission, is_read};
-use crate::http::work::{Weight, work};
+use crate::http::work::{Weight, light, work};
 use crate::http::{ambiguous, body, identity};
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::numbers::Names;
@@ -56,7 +56,7 @@ impl Ingest {
         self: &Arc<Self>,
         arrival: &mut Arrival,
         shares: &mut Shares,
-        parts: &Parts,
+        parts: &mut Parts,
         address: Address,
         body: Body,
     ) -> Understood {
@@ -65,12 +65,7 @@ impl Ingest {
             Understood::Record(Submission::Answered(Box::new(outcome)))
         };
         let presented = Presented::of(&parts.headers);
-        let identified = {
-            let this = Arc::clone(self);
-            let (slug, token) = (address.slug.clone(), presented.token().map(str::to_owned));
-            work(Weight::Light, move || this.identify(&slug, token.as_deref())).await
-        };
-        let identified = match identified {
+        let identified = match light(|| self.identify(&address.slug, presented.token())) {
             Ok(identified) => identified,
             Err(error) => return refuse(arrival, error),
         };
@@ -136,7 +131,7 @@ impl Ingest {
             if let Some(error) = ambiguous::in_forwarded(&address, registry, media_type, value) {
                 return refuse(arrival, error);
             }
-            let (method, headers) = (parts.method.clone(), parts.headers.clone());
+            let (method, headers) = (parts.method.clone(), std::mem::take(&mut parts.headers));
             let owner = owner(&parts.extensions);
             let forward =
                 Forward { context, upstream, address, method, headers, owner, bytes, parsed };

@@ -22,19 +22,27 @@ pub(super) async fn work<T: Send + 'static, E: std::error::Error + Send + 'stati
     weight: Weight,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ScimError> {
-    let work = move || catch_unwind(AssertUnwindSafe(work));
-    let ran = match weight {
-        Weight::Light => Ok(work()),
-        Weight::Heavy => tokio::task::spawn_blocking(work).await,
-    };
-    match ran {
-        Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => {
+    match weight {
+        Weight::Light => light(work),
+        Weight::Heavy => tokio::task::spawn_blocking(|| light(work)).await.unwrap_or_else(|_| {
+            tracing::error!("a request was not carried out: the server ends");
+            Err(defect())
+        }),
+    }
+}
+
+/// The same for [`Weight::Light`] work, which may borrow.
+pub(super) fn light<T, E: std::error::Error + 'static>(
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, ScimError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
             let error = with_causes(&error);
             tracing::error!(error, "a request failed before it reached the committer");
             Err(defect())
         }
-        Ok(Err(_)) | Err(_) => {
+        Err(_) => {
             tracing::error!("a request panicked before it reached the committer");
             Err(defect())
         }
