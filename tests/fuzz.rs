@@ -1,4 +1,4 @@
-//! Fuzzing: parsers of requests must not panic, hang or violate their properties.
+//! Fuzzing: parsers of requests and of stored bytes must not panic, hang or violate their properties.
 //!
 //! Each target first runs its files in `data/fuzz/`, then mutations of them for
 //! `PROVLOG_TEST_FUZZ_SECONDS` (10); `tools/test` sets it. A failing input is minimized and stored
@@ -31,6 +31,16 @@ mod fuzz {
     #[test]
     fn json_bounds() {
         driver::fuzz("json_bounds", targets::json_bounds);
+    }
+
+    #[test]
+    fn plain_body() {
+        driver::fuzz("plain_body", targets::plain_body);
+    }
+
+    #[test]
+    fn stored_event() {
+        driver::fuzz("stored_event", targets::stored_event);
     }
 }
 

@@ -9,6 +9,8 @@ use event::{
 };
 use serde_json::{Map, Value};
 
+use values::{changed, name_of};
+
 pub mod counts;
 pub mod detail;
 pub mod imports;
@@ -22,6 +24,7 @@ pub mod record;
 pub mod reports;
 pub mod resources;
 pub mod reviews;
+pub mod values;
 pub mod why;
 
 /// A resource right after some event.
@@ -81,7 +84,7 @@ impl World {
                     self.mentions.entry(number).or_insert(mention.clone());
                 }
                 if mention.attribute == Attribute::ExternalId {
-                    self.own_names.entry(number).or_insert(mention.value.clone());
+                    self.own_names.entry(number).or_insert(name_of(mention).to_owned());
                 }
                 continue;
             }
@@ -99,13 +102,13 @@ impl World {
             }
             let before = self.resources.get(&number).cloned();
             if let Some(resource) = self.resources.get_mut(&number) {
-                for change in &changes.values {
+                for change in &changed(changes) {
                     resource.attributes = with(&resource.attributes, change);
                 }
                 let said = resource.attributes.get("active").and_then(Value::as_bool);
                 resource.active = said.unwrap_or(resource.active);
                 // Changes of members count, also a member that was deleted.
-                let counts = [changes.values.len(), changes.joined.len(), changes.left.len()];
+                let counts = [changed(changes).len(), changes.joined.len(), changes.left.len()];
                 if counts != [0; 3] {
                     resource.version = event.seq;
                 }

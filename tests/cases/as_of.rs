@@ -30,7 +30,12 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
         assert_eq!(found, world.users(active), "users, active {active:?}, at {at:?}");
         for user in &page.rows {
             let attributes = &world.resources[&user.number].attributes;
-            assert_eq!(user.version.state.as_ref(), Some(attributes), "{} at {at:?}", user.number);
+            assert_eq!(
+                user.version.attributes().unwrap(),
+                *attributes,
+                "{} at {at:?}",
+                user.number
+            );
         }
     }
     compare_names_at(view, &world, at);
@@ -42,7 +47,8 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
         match &resource.existence {
             Existence::Exists(version) => {
                 let expected = expected.map(|expected| &expected.attributes);
-                assert_eq!(version.state.as_ref(), expected, "{id} at {at:?}");
+                let found = version.attributes().unwrap();
+                assert_eq!(Some(&found), expected, "{id} at {at:?}");
             }
             Existence::NotYet { created_seq } => {
                 assert_eq!(expected, None, "{id} at {at:?}");

@@ -200,3 +200,22 @@ fn a_start_that_fails_after_it_was_recorded_records_its_stop() {
     assert_eq!(Client::new(&scim.url, token.trim()).get("/api/v1/apps").status, 200);
     scim.stop();
 }
+
+/// A log of before the first release has another form.
+#[test]
+fn a_log_of_an_unreleased_form_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    Server::start(&data).stop();
+    let store = store::Store::open_existing(&data, &store::Options::default()).unwrap();
+    let size = store.log_size().unwrap();
+    for seq in 0..size {
+        let mut bytes = store.event_bytes(seq).unwrap().unwrap();
+        bytes[0] = 1;
+        store.append(&[(seq, bytes)], true).unwrap();
+    }
+    drop(store);
+    let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
+    assert!(refused.contains("format version 1 was never released"), "{refused}");
+    assert!(refused.contains("begin a new log in another folder"), "{refused}");
+}

@@ -1,13 +1,14 @@
-//! The parsers of requests, with the properties that hold for any input.
+//! The parsers of requests and of stored bytes, with the properties that hold for any input.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use canonical::Document;
 use caseless::case_folded;
 use scim::{
-    AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
-    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, diff, parse_bulk,
-    parse_json, parse_patch, settle, without_mark,
+    AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Plan,
+    Profiles, Registry, Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, diff,
+    parse_bulk, parse_json, parse_patch, settle, without_mark,
 };
 use serde_json::{Map, Value, json};
 
@@ -354,4 +355,46 @@ fn repeats_a_name(bytes: &[u8]) -> bool {
         at += 1;
     }
     false
+}
+
+/// A body that is read in one pass gives what the general way gives.
+pub fn plain_body(bytes: &[u8]) {
+    static PLANS: LazyLock<Vec<(&'static ResourceType, Plan, Settings)>> = LazyLock::new(|| {
+        let (registry, profiles) = Profiles::built_in();
+        let generic = profiles.get("generic").expect("a built-in profile");
+        let profile = generic.at(0).0;
+        let settings = profile.settings(b"{}");
+        let plans = resource_types().iter().map(|rt| {
+            let plan = Plan::of(&registry, rt, &settings, profile, &[], |_, _| false);
+            (rt, plan.expect("core types have plans"), settings.clone())
+        });
+        plans.collect()
+    });
+    for (rt, plan, settings) in &*PLANS {
+        let Some(flat) = plan.read(bytes, Some("the-id"), None) else { continue };
+        let value = parse_json(bytes, &Bounds::default()).expect("what is plain is JSON");
+        let read = Resource::read(rt, Registry::core(), settings, &value);
+        let mut read = read.expect("what is plain is accepted");
+        read.attributes.insert("id".to_owned(), "the-id".into());
+        let state = settle(&Map::new(), read.attributes);
+        assert_eq!(flat.state, Document::of(&state));
+        assert_eq!(flat.members, read.members);
+        assert!(read.unknown.is_empty());
+    }
+}
+
+/// Stored bytes are refused or decoded; what is decoded is encoded to the same bytes, and its header and
+/// structural facts alone say the same of what is structural.
+pub fn stored_event(bytes: &[u8]) {
+    const SEQ: u64 = 42;
+    let Ok(event) = event::codec::decode(SEQ, bytes) else {
+        // Damage within a part is not looked for.
+        let _ = event::codec::decode_facts(SEQ, bytes);
+        return;
+    };
+    let facts = event::codec::decode_facts(SEQ, bytes).expect("the whole event can be read");
+    assert_eq!(facts.structure, event.structure);
+    assert_eq!(facts.header.fact, event.header.fact);
+    let again = event::codec::encode(&event).expect("what was read can be written");
+    assert_eq!(event::codec::decode(SEQ, &again).expect("and read again"), event);
 }

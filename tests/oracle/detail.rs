@@ -8,6 +8,7 @@ use super::known::Known;
 use super::operations::{any_row, observation_of, operation_of};
 use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, id_of};
+use super::values::changed;
 
 /// `GET /operations/{id}`
 pub fn operation(known: &Known<'_>, parameters: &Parameters) -> Expected {
@@ -105,7 +106,7 @@ fn changes(
             text.as_ref().map_or(Value::Null, |text| serde_json::from_slice(text).unwrap())
         };
         let mut own = vec![];
-        for one in &changes.values {
+        for one in &changed(changes) {
             let word = op(one.old.is_some(), one.new.is_some());
             own.push(change(&one.path.to_string(), (json(&one.old), json(&one.new)), word));
         }

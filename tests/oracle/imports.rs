@@ -13,6 +13,7 @@ use super::known::{Known, gap};
 use super::operations::{has_failed, is_write, operation_of, recorded_action};
 use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, ever, id_of, identity, type_name};
+use super::values;
 
 const SECOND: i64 = 1_000_000;
 
@@ -382,7 +383,7 @@ fn is_certain(known: &Known<'_>, entry: &Event, request: &Event) -> bool {
     }
     let mut changed = BTreeMap::new();
     for (_, changes) in changes_of(request).filter(|(subject, _)| *subject == number) {
-        for change in &changes.values {
+        for change in &values::changed(changes) {
             let new = change.new.as_ref().map(|new| {
                 let new: Value = serde_json::from_slice(new).expect("JSON");
                 new.as_str().map_or(new.to_string(), str::to_owned)

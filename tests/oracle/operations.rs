@@ -12,6 +12,7 @@ use super::imports;
 use super::known::Known;
 use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, ever, got_account, group_name, id_of, identity, type_name};
+use super::values::changed;
 
 /// The SCIM error keywords by their stored numbers (RFC 7644 §3.12); 0 is none.
 const SCIM_TYPES: [&str; 9] = [
@@ -87,7 +88,7 @@ fn switches_off(event: &Event) -> bool {
     let number = number_of(event);
     changes_of(event).any(|(subject, changes)| {
         subject == number
-            && changes.values.iter().any(|change| {
+            && changed(changes).iter().any(|change| {
                 change.path.to_string() == "active"
                     && change.old.as_deref() != Some(b"false")
                     && change.new.as_deref() == Some(b"false")
@@ -136,7 +137,7 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     let origin = event.header.origin.clone().expect("somebody parameters or looked");
     let mut paths = BTreeSet::new();
     for (_, changes) in changes_of(event) {
-        paths.extend(changes.values.iter().map(|change| change.path.to_string()));
+        paths.extend(changed(changes).iter().map(|change| change.path.to_string()));
         if !changes.joined.is_empty() || !changes.left.is_empty() {
             paths.insert("members".to_owned());
         }

@@ -8,6 +8,7 @@ use super::known::Known;
 use super::operations::observation_of;
 use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, group_name, id_of, identity, privileged, runs};
+use super::values::changed;
 
 /// The column `application`, and the user columns at the end of a period or last before.
 fn columns(
@@ -345,7 +346,7 @@ pub fn movers(known: &Known<'_>, parameters: &Parameters) -> Expected {
             if state(after, number).is_none() {
                 continue;
             }
-            for change in &changes.values {
+            for change in &changed(changes) {
                 let path = change.path.to_string();
                 let (Some(old), Some(new)) = (&change.old, &change.new) else { continue };
                 if path != on && change.path.attribute != on {

@@ -11,6 +11,7 @@ use super::known::Known;
 use super::members::{Reached, groups_of};
 use super::operations::operation_name;
 use super::questions::{Expected, Parameters};
+use super::values::{changed, name_of};
 use super::{Resource, World};
 
 /// The result of looking up a name.
@@ -81,7 +82,7 @@ pub fn ever(
                 // A list of members does not give the type of an unknown id.
                 && (about == kind || (attribute == "id" && is_of_a_client))
                 && mention.attribute.name() == attribute
-                && same(attribute, &mention.value, value)
+                && same(attribute, name_of(mention), value)
             {
                 numbers.insert(number);
             }
@@ -150,7 +151,7 @@ pub fn got_account(
         return false;
     }
     let said = last.mentions.get(&number);
-    let said = said.map(|mention| (mention.attribute.name(), mention.value.as_str()));
+    let said = said.map(|mention| (mention.attribute.name(), name_of(mention)));
     let own = last.own_names.get(&number).map(|own| ("externalId", own.as_str()));
     let Some((attribute, value)) = own.or(said) else { return false };
     let all = holders(known, application, kind, attribute, value);
@@ -187,9 +188,7 @@ pub fn id_of(known: &Known<'_>, application: Application, number: Number) -> Val
     let last = known.last(application);
     match (last.is_or_was(number), last.mentions.get(&number)) {
         (Some(resource), _) => value(Some(resource), "id"),
-        (None, Some(mention)) if mention.attribute == Attribute::Id => {
-            mention.value.as_str().into()
-        }
+        (None, Some(mention)) if mention.attribute == Attribute::Id => name_of(mention).into(),
         (None, _) => Value::Null,
     }
 }
@@ -209,7 +208,7 @@ pub fn identity(
     for name in ["userName", "externalId", "displayName"] {
         let mention = known.last(application).mentions.get(&number);
         let mention = mention.filter(|mention| mention.attribute.name() == name);
-        let mentioned = mention.map(|mention| Value::from(mention.value.as_str()));
+        let mentioned = mention.map(|mention| Value::from(name_of(mention)));
         let own = known.last(application).own_names.get(&number).filter(|_| name == "externalId");
         let mentioned = own.map(|own| Value::from(own.as_str())).or(mentioned);
         let said = if resource.is_some() { None } else { mentioned };
@@ -411,7 +410,7 @@ pub fn blame(known: &Known<'_>, parameters: &Parameters) -> Expected {
     for event in known.events_of(application).filter(|event| event.seq < at as Seq) {
         for (subject, changes) in changes_of(event) {
             if subject == number && changes.mention.is_none() {
-                for change in &changes.values {
+                for change in &changed(changes) {
                     let path = change.path.to_string();
                     // The naming of a list's elements can change with the list.
                     let is_list = change.path.attribute == "emails";

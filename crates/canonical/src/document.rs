@@ -40,6 +40,12 @@ impl Document {
         Arc::unwrap_or_clone(self.0)
     }
 
+    /// The text, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether it has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -92,6 +98,13 @@ impl Document {
     /// If it is damaged.
     pub fn to_map(&self) -> serde_json::Result<Map<String, Value>> {
         serde_json::from_slice(self.bytes())
+    }
+}
+
+/// Shares text that is canonical already, which is not checked.
+impl From<Arc<Vec<u8>>> for Document {
+    fn from(text: Arc<Vec<u8>>) -> Document {
+        Document(text)
     }
 }
 

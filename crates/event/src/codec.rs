@@ -1,36 +1,71 @@
 //! The bytes of an event, and of a row's value. The only place that uses bincode.
 //!
-//! An event, version 1 (integers big-endian; the seq is the log's key and not repeated):
+//! An event, version 2. Its seq is the log's key and not repeated. `n` is a number in seven bits a byte,
+//! lowest first, in its shortest form; `L` is such a number that says how many bytes follow:
 //!
 //! ```text
-//!  0        1     2                 6
-//! +--------+-----+-----------------+------------------+-----------------+-------- …
-//! | version| kind| header length   | header (bincode) | parts, count    | parts
-//! |   1    |  u8 |  u32            |                  |  u32            |
-//! +--------+-----+-----------------+------------------+-----------------+-------- …
+//!  0         1      2
+//! +---------+------+---+----------------+---+------------------+-------+---------+ …
+//! | version | kind | L | header         | L | structural facts | parts | part    |
+//! |    2    |  u8  |   | (bincode)      |   |                  |   n   |         |
+//! +---------+------+---+----------------+---+------------------+-------+---------+ …
 //!
-//! part:  | kind u8 | form u8 | subject u32 | length u32 | bytes |
+//! header:  application, recordedAt µs, raw clock less recordedAt µs, credential of the request if there
+//!          was one; then the fields of the kind
+//!
+//! structural facts; none at all if the event has none:
+//! +--------+------------+----------+----------+---------+ …
+//! | action | population | recorder | subjects | subject |
+//! |   u8   |     n      |    n     |    n     |         |
+//! +--------+------------+----------+----------+---------+ …
+//! action:  with 0x80 the operation was forwarded, and `n` follows: how many events back its intent is
+//! subject:
+//! +--------+------+-------+---------+-------+---------+--------+--------------+------+--------------+
+//! | number | type | codes | mention | state | members | joined | member, link | left | member, link |
+//! |   n    |  u8  |  u8   |   u8    |   n   |    n    |   n    |  n, n each   |  n   |  n, n each   |
+//! +--------+------+-------+---------+-------+---------+--------+--------------+------+--------------+
+//! codes:   bits 0-1: 1 created, 2 deleted, 3 restored; bits 2-3: 1 inactive, 2 active afterwards;
+//!          bits 4-5: which part has the values: 1 changed values, 2 state, 3 name of a mention
+//! mention: by which kind of name a number without a resource is mentioned
+//! population, recorder, state, members, link: how many events back the same was changed before; 0 never
+//!
+//! part:
+//! +------+------+----------+------------+------------+----------------+---+-------+
+//! | kind | form | subjects | number     | commitment | if that is 1:  | L | bytes |
+//! |  u8  |  u8  |    n     | n each     |   0 or 1   | 32 bytes       |   |       |
+//! +------+------+----------+------------+------------+----------------+---+-------+
 //! ```
 //!
 //! Kinds of event: 1 operation, 2 recorder started, 3 recorder stopped, 4 application added,
 //! 5 credential added, 6 resource type added, 7 unauthenticated requests, 8 credential revoked,
 //! 9 intent, 10 observation, 11 upstream set, 12 imported entry, 13 import batch, 14 access,
 //! 15 evidence added, 16 reference list added, 17 service principal set, 18 listing, 19 connections
-//! refused. Kinds of part: 1 target, 2 body, 3 changes, 4 detail, 5 flags, 6 answer, 7 entry, 8 note.
+//! refused, 20 profile changed, 21 group marked, 22 question saved, 23 question removed, 24 review added,
+//! 25 identity set.
+//! Kinds of part: 1 origin, 2 target, 3 body, 4 changed values, 5 state, 6 name of a mention, 7 detail,
+//! 8 flags, 9 answer, 10 entry, 11 note. Parts 4, 5 and 6 belong to the subjects in their order.
 //! Forms: 0 plain.
-//! The header comes first and alone, so that a scan decodes no part, and the form of a part can change
-//! (compressed, sealed) without a change of the header.
+//!
+//! Header and structural facts stand before all parts and need none of them: sets, counts, classes and
+//! versions follow from these two alone, and the form of a part can change (compressed, sealed) without a
+//! change of them.
 //!
 //! The value of a row is one version byte and bincode. When the form of rows changes they are made again
 //! from the log, so only one version is ever read.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::content::{Answer, Changes, Content, Detail, Flag, Part};
-use crate::event::{Event, Header};
+use crate::content::{
+    Answer, Changes, Content, Detail, Flag, Lifecycle, Mention, MentionedName, Part, Values,
+};
+use crate::event::{Event, Header, ResourceType};
 use crate::id::{Number, Seq};
 use crate::secret;
-use crate::stored::v1;
+use crate::stored::frame::{Frame, FrameWriter, FramedPart, Lengths};
+use crate::stored::structure::{self, Subject, ValuesCode};
+use crate::stored::v2;
 
 /// Why bytes cannot be decoded as an event or a row, or the other way round.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +76,11 @@ pub enum CodecError {
     /// A newer program wrote this.
     #[error("format version {0} is newer than this program reads: use a newer release")]
     Version(u8),
+    /// A program of before the first release wrote this.
+    #[error(
+        "format version 1 was never released and is not read any more: begin a new log in another folder"
+    )]
+    Unreleased,
     /// A stored number that this program does not know.
     #[error("unknown {what} {code}")]
     Code {
@@ -58,27 +98,31 @@ pub enum CodecError {
         /// Its size.
         bytes: usize,
     },
+    /// A part that could not be read cannot be written either.
+    #[error("a part cannot be read")]
+    Unreadable,
     /// bincode cannot encode a value.
     #[error("cannot be encoded")]
     Encode(#[source] bincode::error::EncodeError),
 }
 
-/// The version byte of the events that this program writes.
-const EVENT_VERSION: u8 = 1;
 /// The version byte of row values.
 const ROW_VERSION: u8 = 1;
 /// Maximum size of a header, part or row. The decoder refuses more, so the encoder does too. Decide
 /// limits resources to far less.
 const FIELD_BYTES_MAX: usize = 64 << 20;
 
-const PART_TARGET: u8 = 1;
-const PART_BODY: u8 = 2;
-const PART_CHANGES: u8 = 3;
-const PART_DETAIL: u8 = 4;
-const PART_FLAGS: u8 = 5;
-const PART_ANSWER: u8 = 6;
-const PART_ENTRY: u8 = 7;
-const PART_NOTE: u8 = 8;
+const PART_ORIGIN: u8 = 1;
+const PART_TARGET: u8 = 2;
+const PART_BODY: u8 = 3;
+const PART_VALUES: u8 = 4;
+const PART_STATE: u8 = 5;
+const PART_NAME: u8 = 6;
+const PART_DETAIL: u8 = 7;
+const PART_FLAGS: u8 = 8;
+const PART_ANSWER: u8 = 9;
+const PART_ENTRY: u8 = 10;
+const PART_NOTE: u8 = 11;
 const FORM_PLAIN: u8 = 0;
 
 fn config() -> impl bincode::config::Config {
@@ -110,9 +154,9 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> 
 /// The bytes of an event as the log stores them.
 ///
 /// # Errors
-/// When a header or part is larger than 64 MiB, which [`decode`] would refuse.
+/// When a header or part is larger than 64 MiB, which [`decode`] would refuse, or a part is unreadable.
 pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
-    encode_as(event, config())
+    encode_as(event, config(), Lengths::Short)
 }
 
 /// Whether any text of an event holds one of our tokens; `encoded` are its stored bytes.
@@ -123,132 +167,268 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
 pub fn holds_token(event: &Event, encoded: &[u8]) -> bool {
     let apart = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
     secret::stands_in(encoded, &[])
-        && encode_as(event, apart).map_or(true, |apart| secret::stands_in(&apart, &[]))
+        && encode_as(event, apart, Lengths::Apart)
+            .map_or(true, |apart| secret::stands_in(&apart, &[]))
 }
 
-fn encode_as(event: &Event, config: impl bincode::config::Config) -> Result<Vec<u8>, CodecError> {
-    let (kind, header) = v1::header_to_stored(&event.header, |header| to_bytes_as(header, config))?;
-    let mut out = Vec::with_capacity(256);
-    out.push(EVENT_VERSION);
-    out.push(kind);
-    put_length(&mut out, header.len())?;
-    out.extend_from_slice(&header);
-    put_length(&mut out, event.parts.len())?;
-    for part in &event.parts {
+fn encode_as(
+    event: &Event,
+    config: impl bincode::config::Config,
+    lengths: Lengths,
+) -> Result<Vec<u8>, CodecError> {
+    let (kind, header) = v2::header_to_stored(&event.header, |header| to_bytes_as(header, config))?;
+    let changes = event.parts.iter().filter_map(|part| match &part.content {
+        Content::Changes(changes) => Some(subject_of(part.subject, changes)),
+        _ => None,
+    });
+    let subjects: Vec<Subject> = changes.collect();
+    let structure = structure::write(event.seq, &event.structure, &subjects);
+    let of_contents: usize = event.parts.iter().map(|part| bytes_hint(&part.content)).sum();
+    let mut out =
+        FrameWriter::new(kind, lengths, 256 + header.len() + structure.len() + of_contents);
+    out.sized(&header)?;
+    out.sized(&structure)?;
+    let is_stored =
+        |part: &&Part| !matches!(&part.content, Content::Changes(one) if has_no_part(one));
+    let origin = event.header.origin.as_ref();
+    out.count(event.parts.iter().filter(is_stored).count() + usize::from(origin.is_some()))?;
+    if let Some(origin) = origin {
+        let bytes = to_bytes_as(&v2::OriginV2::from(origin), config)?;
+        out.part(&plain(PART_ORIGIN, vec![], &bytes))?;
+    }
+    for part in event.parts.iter().filter(is_stored) {
         let encoded;
         let (kind, bytes): (u8, &[u8]) = match &part.content {
             Content::Target(text) => (PART_TARGET, text.as_bytes()),
             Content::Body(bytes) => (PART_BODY, bytes),
-            Content::Changes(changes) => {
-                encoded = to_bytes_as(&v1::ChangesV1::from(changes), config)?;
-                (PART_CHANGES, &encoded)
+            Content::Changes(Changes {
+                mention: Some(Mention { name: Some(name), .. }), ..
+            }) => {
+                encoded = to_bytes_as(&v2::NameV2::from(name), config)?;
+                (PART_NAME, &encoded)
             }
+            Content::Changes(Changes { values: Values::State(state), .. }) => (PART_STATE, state),
+            Content::Changes(Changes { values: Values::Changed(changed), .. }) => {
+                let changed: Vec<v2::ValueChangeV2<'_>> = changed.iter().map(Into::into).collect();
+                encoded = to_bytes_as(&changed, config)?;
+                (PART_VALUES, &encoded)
+            }
+            Content::Changes(_) | Content::Unreadable(_) => return Err(CodecError::Unreadable),
             Content::Detail(detail) => {
-                encoded = to_bytes_as(&v1::DetailV1::from(detail), config)?;
+                encoded = to_bytes_as(&v2::DetailV2::from(detail), config)?;
                 (PART_DETAIL, &encoded)
             }
             Content::Flags(flags) => {
-                let flags: Vec<v1::FlagV1> = flags.iter().map(v1::FlagV1::from).collect();
+                let flags: Vec<v2::FlagV2> = flags.iter().map(v2::FlagV2::from).collect();
                 encoded = to_bytes_as(&flags, config)?;
                 (PART_FLAGS, &encoded)
             }
             Content::Answer(answer) => {
-                encoded = to_bytes_as(&v1::AnswerV1::from(answer), config)?;
+                encoded = to_bytes_as(&v2::AnswerV2::from(answer), config)?;
                 (PART_ANSWER, &encoded)
             }
             Content::Entry(json) => (PART_ENTRY, json),
             Content::Note(json) => (PART_NOTE, json),
         };
-        out.push(kind);
-        out.push(FORM_PLAIN);
-        out.extend_from_slice(&part.subject.0.to_be_bytes());
-        put_length(&mut out, bytes.len())?;
-        out.extend_from_slice(bytes);
+        if bytes.len() > FIELD_BYTES_MAX {
+            return Err(CodecError::TooLarge { bytes: bytes.len() });
+        }
+        let own = Some(part.subject).filter(|subject| *subject != Number::NOBODY);
+        let subjects = own.into_iter().chain(part.others.iter().copied()).collect();
+        out.part(&plain(kind, subjects, bytes))?;
     }
-    Ok(out)
+    Ok(out.into_bytes())
 }
 
-fn put_length(out: &mut Vec<u8>, length: usize) -> Result<(), CodecError> {
-    let length = u32::try_from(length).map_err(|_| CodecError::Length)?;
-    out.extend_from_slice(&length.to_be_bytes());
+fn plain(kind: u8, subjects: Vec<Number>, bytes: &[u8]) -> FramedPart<'_> {
+    FramedPart { kind, form: FORM_PLAIN, subjects, commitment: None, bytes }
+}
+
+fn has_no_part(changes: &Changes) -> bool {
+    changes.mention.is_none() && changes.values.is_none()
+}
+
+fn bytes_hint(content: &Content) -> usize {
+    match content {
+        Content::Target(text) => text.len(),
+        Content::Body(bytes) | Content::Entry(bytes) | Content::Note(bytes) => bytes.len(),
+        Content::Changes(Changes { values: Values::State(state), .. }) => state.len(),
+        Content::Answer(Answer { body: Some(body), .. }) => body.len(),
+        _ => 32,
+    }
+}
+
+/// What is structural of the changes of one number.
+fn subject_of(number: Number, changes: &Changes) -> Subject {
+    let Changes { lifecycle, mention, active, values, joined, left, links } = changes;
+    Subject {
+        number,
+        resource_type: match (lifecycle, mention) {
+            (Some(Lifecycle::Created(resource_type)), _) => *resource_type,
+            (None, Some(mention)) => mention.resource_type,
+            (_, _) => ResourceType::NONE,
+        },
+        lifecycle: *lifecycle,
+        active: *active,
+        mention: mention.as_ref().map(|mention| mention.attribute),
+        values: match values {
+            _ if mention.is_some() => ValuesCode::Name,
+            Values::None => ValuesCode::None,
+            Values::Changed(_) | Values::Unreadable => ValuesCode::Changed,
+            Values::State(_) => ValuesCode::State,
+        },
+        joined: joined.clone(),
+        left: left.clone(),
+        links: links.clone(),
+    }
+}
+
+/// The changes of one number, with values that are not read yet.
+fn changes_of(subject: Subject) -> Part {
+    let Subject { number, resource_type, lifecycle, active, mention, values, joined, left, links } =
+        subject;
+    let mention = mention.map(|attribute| Mention { attribute, resource_type, name: None });
+    let values = match values {
+        ValuesCode::None | ValuesCode::Name => Values::None,
+        ValuesCode::Changed | ValuesCode::State => Values::Unreadable,
+    };
+    let changes = Changes { lifecycle, mention, active, values, joined, left, links };
+    Part::new(number, Content::Changes(changes))
+}
+
+/// Decodes what [`encode`] wrote; `seq` is the log's key. Changes stand behind the target and the body,
+/// in their order, each before the part that followed it.
+///
+/// # Errors
+/// [`CodecError`] when the bytes are damaged or of another version than this program's.
+pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
+    decode_with(seq, bytes, |form| match form {
+        FORM_PLAIN => Ok(true),
+        form => Err(CodecError::Code { what: "form of a part", code: u32::from(form) }),
+    })
+}
+
+/// The same from the header and the structural facts alone, as if no part could be read.
+///
+/// # Errors
+/// As [`decode`], save that damage within a part is not found.
+pub fn decode_facts(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
+    decode_with(seq, bytes, |_| Ok(false))
+}
+
+fn decode_with(
+    seq: Seq,
+    bytes: &[u8],
+    is_readable: impl Fn(u8) -> Result<bool, CodecError>,
+) -> Result<Event, CodecError> {
+    let frame = Frame::read(bytes)?;
+    let mut header = v2::header_from_stored(frame.kind, frame.header)?;
+    let (structure, subjects) = structure::read(seq, frame.structure)?;
+    let mut parts = Vec::with_capacity(frame.parts.len() + subjects.len());
+    let mut subjects = subjects.into_iter().peekable();
+    for part in frame.parts {
+        let is_readable = is_readable(part.form)?;
+        let (subject, others) = match part.subjects.split_first() {
+            Some((subject, others)) => (*subject, others.to_vec()),
+            None => (Number::NOBODY, vec![]),
+        };
+        let expected = match part.kind {
+            PART_VALUES => ValuesCode::Changed,
+            PART_STATE => ValuesCode::State,
+            PART_NAME => ValuesCode::Name,
+            _ => ValuesCode::None,
+        };
+        if !matches!(part.kind, PART_ORIGIN | PART_TARGET | PART_BODY) {
+            let without = |one: &Subject| one.values == ValuesCode::None;
+            while let Some(subject) = subjects.next_if(without) {
+                parts.push(changes_of(subject));
+            }
+        }
+        if expected != ValuesCode::None {
+            let owner = subjects.next().filter(|owner| owner.values == expected);
+            let mut changes = changes_of(owner.ok_or(CodecError::Length)?);
+            if changes.subject != subject {
+                return Err(CodecError::Length);
+            }
+            if let (Content::Changes(changes), true) = (&mut changes.content, is_readable) {
+                read_values(changes, expected, part.bytes)?;
+            }
+            changes.others = others;
+            parts.push(changes);
+            continue;
+        }
+        if part.kind == PART_ORIGIN {
+            let origin = header.origin.as_mut().ok_or(CodecError::Length)?;
+            if is_readable {
+                *origin = from_bytes::<v2::OriginV2<'_>>(part.bytes)?.with(origin.credential)?;
+            }
+            continue;
+        }
+        let content = match is_readable {
+            true => match read_content(part.kind, part.bytes)? {
+                Content::Answer(answer) => {
+                    Content::Answer(Answer { intent: structure.intent, ..answer })
+                }
+                content => content,
+            },
+            false => Content::Unreadable(part.kind),
+        };
+        parts.push(Part { subject, others, content });
+    }
+    for subject in subjects {
+        if subject.values != ValuesCode::None {
+            return Err(CodecError::Length);
+        }
+        parts.push(changes_of(subject));
+    }
+    Ok(Event { seq, header, structure, parts })
+}
+
+fn read_values(changes: &mut Changes, code: ValuesCode, bytes: &[u8]) -> Result<(), CodecError> {
+    match code {
+        ValuesCode::None => {}
+        ValuesCode::Changed => {
+            let changed = from_bytes::<Vec<v2::ValueChangeV2<'_>>>(bytes)?.into_iter();
+            changes.values =
+                Values::from(changed.map(TryFrom::try_from).collect::<Result<Vec<_>, _>>()?);
+            if changes.values.is_none() {
+                return Err(CodecError::Length);
+            }
+        }
+        ValuesCode::State => changes.values = Values::State(Arc::new(bytes.to_vec())),
+        ValuesCode::Name => {
+            let name = MentionedName::from(from_bytes::<v2::NameV2>(bytes)?);
+            changes.mention.iter_mut().for_each(|mention| mention.name = Some(name.clone()));
+        }
+    }
     Ok(())
 }
 
-/// Decodes what [`encode`] wrote; `seq` is the log's key.
-///
-/// # Errors
-/// [`CodecError`] when the bytes are damaged or newer than this program.
-pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    let mut rest = bytes;
-    let header = take_header(&mut rest)?;
-    let count = take_u32(&mut rest)?;
-    // A part takes at least ten bytes, so a damaged count cannot cause a large allocation.
-    if count as usize > rest.len() / 10 {
-        return Err(CodecError::Length);
-    }
-    let mut parts = Vec::with_capacity(count as usize);
-    for _ in 0..count {
-        let [kind, form] = take(&mut rest, 2)? else { return Err(CodecError::Length) };
-        if *form != FORM_PLAIN {
-            return Err(CodecError::Code { what: "form of a part", code: u32::from(*form) });
+fn read_content(kind: u8, bytes: &[u8]) -> Result<Content, CodecError> {
+    Ok(match kind {
+        PART_TARGET => {
+            Content::Target(String::from_utf8(bytes.to_vec()).map_err(|_| CodecError::Length)?)
         }
-        let subject = Number(take_u32(&mut rest)?);
-        let length = take_u32(&mut rest)? as usize;
-        let bytes = take(&mut rest, length)?;
-        let content = match *kind {
-            PART_TARGET => {
-                Content::Target(String::from_utf8(bytes.to_vec()).map_err(|_| CodecError::Length)?)
-            }
-            PART_BODY => Content::Body(bytes.to_vec()),
-            PART_CHANGES => {
-                Content::Changes(Changes::try_from(from_bytes::<v1::ChangesV1>(bytes)?)?)
-            }
-            PART_DETAIL => Content::Detail(Detail::from(from_bytes::<v1::DetailV1>(bytes)?)),
-            PART_FLAGS => {
-                let flags = from_bytes::<Vec<v1::FlagV1>>(bytes)?.into_iter();
-                Content::Flags(flags.map(Flag::try_from).collect::<Result<_, _>>()?)
-            }
-            PART_ANSWER => Content::Answer(Answer::from(from_bytes::<v1::AnswerV1>(bytes)?)),
-            PART_ENTRY => Content::Entry(bytes.to_vec()),
-            PART_NOTE => Content::Note(bytes.to_vec()),
-            code => return Err(CodecError::Code { what: "kind of part", code: u32::from(code) }),
-        };
-        parts.push(Part { subject, content });
-    }
-    if !rest.is_empty() {
-        return Err(CodecError::Length);
-    }
-    Ok(Event { seq, header, parts })
+        PART_BODY => Content::Body(bytes.to_vec()),
+        PART_DETAIL => Content::Detail(Detail::from(from_bytes::<v2::DetailV2>(bytes)?)),
+        PART_FLAGS => {
+            let flags = from_bytes::<Vec<v2::FlagV2>>(bytes)?.into_iter();
+            Content::Flags(flags.map(Flag::try_from).collect::<Result<_, _>>()?)
+        }
+        PART_ANSWER => Content::Answer(Answer::from(from_bytes::<v2::AnswerV2>(bytes)?)),
+        PART_ENTRY => Content::Entry(bytes.to_vec()),
+        PART_NOTE => Content::Note(bytes.to_vec()),
+        code => return Err(CodecError::Code { what: "kind of part", code: u32::from(code) }),
+    })
 }
 
-/// Decodes the header alone.
+/// Decodes the header alone. Of the origin it has the credential and no texts, which stand in a part.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
-    let mut rest = bytes;
-    take_header(&mut rest)
-}
-
-fn take_header(rest: &mut &[u8]) -> Result<Header, CodecError> {
-    let [version, kind] = take(rest, 2)? else { return Err(CodecError::Length) };
-    if *version != EVENT_VERSION {
-        return Err(CodecError::Version(*version));
-    }
-    let length = take_u32(rest)? as usize;
-    let header = take(rest, length)?;
-    v1::header_from_stored(*kind, header)
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], CodecError> {
-    let (taken, left) = rest.split_at_checked(length).ok_or(CodecError::Length)?;
-    *rest = left;
-    Ok(taken)
-}
-
-fn take_u32(rest: &mut &[u8]) -> Result<u32, CodecError> {
-    let bytes = take(rest, 4)?.try_into().map_err(|_| CodecError::Length)?;
-    Ok(u32::from_be_bytes(bytes))
+    let (kind, header) = Frame::header_of(bytes)?;
+    v2::header_from_stored(kind, header)
 }
 
 /// The bytes of a row's value.

@@ -1,17 +1,27 @@
 //! The parts of an event: what was sent, and what it changed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::ResourceType;
 use crate::id::{Attribute, Number, Seq};
 
-/// One piece of an event's content, about one subject.
+/// One piece of an event's content.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Part {
     /// The person or resource that the content is about; [`Number::NOBODY`] if it is about none.
     pub subject: Number,
+    /// The others that the content names: ascending, without `subject`. Each of them may have it erased.
+    pub others: Vec<Number>,
     /// The content.
     pub content: Content,
+}
+
+impl Part {
+    /// A part about one person or resource.
+    pub fn new(subject: Number, content: Content) -> Part {
+        Part { subject, others: vec![], content }
+    }
 }
 
 /// The kinds of part; [`crate::codec`] has their stored numbers. "With cuts" means that secrets and
@@ -34,6 +44,19 @@ pub enum Content {
     Entry(Vec<u8>),
     /// Evidence, or the rows of a reference list: canonical JSON.
     Note(Vec<u8>),
+    /// A part whose bytes cannot be read: its kind as a stored number. Changes have their own form of this
+    /// ([`Values::Unreadable`]), because what is structural of them stays readable.
+    Unreadable(u8),
+}
+
+impl Content {
+    /// The changes, if that is what it is.
+    pub fn changes(&self) -> Option<&Changes> {
+        match self {
+            Content::Changes(changes) => Some(changes),
+            _ => None,
+        }
+    }
 }
 
 /// Something in a request that the application's profile did not expect, or in an upstream's resource
@@ -75,20 +98,82 @@ impl FlagKind {
     }
 }
 
-/// What changed for one resource or person: all that the fold needs, and nothing else. Values are
-/// canonical JSON text.
+/// What changed for one resource or person: all that the fold needs, and nothing else. Values and the
+/// name of a mention are stored in a part; all else are structural facts, which stay readable for ever.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Changes {
     /// Whether the resource was created, deleted or restored.
     pub lifecycle: Option<Lifecycle>,
-    /// The name by which a number without a resource was mentioned.
+    /// That a number without a resource was mentioned by a name.
     pub mention: Option<Mention>,
-    /// Changed attribute values, sorted by path. With a mention: the `display` that the client sent.
-    pub values: Vec<ValueChange>,
+    /// Whether the resource is active afterwards, if this event says so. The committer fills it in.
+    pub active: Option<bool>,
+    /// The values that changed.
+    pub values: Values,
     /// Members that this resource gained, ascending.
     pub joined: Vec<Number>,
     /// Members that this resource lost, ascending.
     pub left: Vec<Number>,
+    /// The events that changed the same before. The committer fills them in.
+    pub links: NumberLinks,
+}
+
+impl Changes {
+    /// Whether the resource itself changed: its values, its members, or whether it exists. A mention
+    /// changes none.
+    pub fn changes_resource(&self) -> bool {
+        self.lifecycle.is_some()
+            || !self.values.is_none()
+            || !self.joined.is_empty()
+            || !self.left.is_empty()
+    }
+}
+
+/// The values that an event changes, as canonical JSON text.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Values {
+    /// None.
+    #[default]
+    None,
+    /// Changed attribute values, sorted by path; never empty.
+    Changed(Vec<ValueChange>),
+    /// The whole state of a resource that begins. The changed values are its difference from nothing.
+    State(Arc<Vec<u8>>),
+    /// Values changed, but their part cannot be read.
+    Unreadable,
+}
+
+impl Values {
+    /// Whether no value changed.
+    pub fn is_none(&self) -> bool {
+        *self == Values::None
+    }
+
+    /// The changed values. A whole state has none of its own: it is compared with nothing by whoever
+    /// knows how states are compared.
+    pub fn changed(&self) -> &[ValueChange] {
+        match self {
+            Values::Changed(changed) => changed,
+            Values::None | Values::State(_) | Values::Unreadable => &[],
+        }
+    }
+}
+
+impl From<Vec<ValueChange>> for Values {
+    fn from(changed: Vec<ValueChange>) -> Values {
+        if changed.is_empty() { Values::None } else { Values::Changed(changed) }
+    }
+}
+
+/// For each kind of thing that an event changes of a number, the event that changed it before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NumberLinks {
+    /// The values, or whether the resource exists.
+    pub state: Option<Seq>,
+    /// The members.
+    pub members: Option<Seq>,
+    /// The groups of each member that joined, then of each that left. Empty when there is none for any.
+    pub memberships: Vec<Option<Seq>>,
 }
 
 /// The beginning or end of a resource.
@@ -109,12 +194,19 @@ pub enum Lifecycle {
 pub struct Mention {
     /// What kind of name it is.
     pub attribute: Attribute,
-    /// The name as it was sent.
-    pub value: String,
-    /// The name case-folded, by the rules of the program that recorded the event.
-    pub folded: String,
     /// The resource type that the client said it names; none if it did not say.
     pub resource_type: ResourceType,
+    /// The name; `None` when its part cannot be read.
+    pub name: Option<MentionedName>,
+}
+
+/// The name of a mention.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MentionedName {
+    /// As it was sent.
+    pub value: String,
+    /// The `display` that the client sent with it.
+    pub display: Option<String>,
 }
 
 /// One attribute value's change.
@@ -210,7 +302,7 @@ pub struct BodyNote {
 /// What an upstream answered to a forwarded request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// The seq of the request's intent; `None` for a read.
+    /// The seq of the request's intent; `None` for a read. It is stored as a structural fact.
     pub intent: Option<Seq>,
     /// The answer's body, with cuts; `None` if there was none or it is not stored.
     pub body: Option<Vec<u8>>,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::action::Action;
 use crate::claim::{
     Access, EvidenceAdded, GroupMarked, ImportBatch, Imported, QuestionRemoved, QuestionSaved,
     ReferenceListAdded, ReviewAdded, ServicePrincipalSet,
@@ -17,8 +18,25 @@ pub struct Event {
     pub seq: Seq,
     /// Small, and without personal data, so that a scan reads nothing else.
     pub header: Header,
+    /// What is structural of the whole event. What is structural of one number stands in its changes.
+    pub structure: Structure,
     /// What was sent and what it changed. Each part can be erased on its own.
     pub parts: Vec<Part>,
+}
+
+/// The structural facts of an event that belong to no single number. The committer fills them in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Structure {
+    /// What an operation or observation asked for or found; `None` for other kinds of event.
+    pub action: Option<Action>,
+    /// Of an event that changes who exists or is active in its application: the one that did before.
+    pub population: Option<Seq>,
+    /// Of an event about what was watched (a start, a stop, refused connections): the one before.
+    pub recorder: Option<Seq>,
+    /// Whether an operation was sent to the upstream.
+    pub forwarded: bool,
+    /// The intent of an operation that was sent.
+    pub intent: Option<Seq>,
 }
 
 /// The part of an event that stays readable for ever: codes, numbers, times; no personal data.

@@ -18,7 +18,9 @@ mod event;
 mod id;
 pub mod secret;
 mod stored {
-    pub(crate) mod v1;
+    pub(crate) mod frame;
+    pub(crate) mod structure;
+    pub(crate) mod v2;
 }
 
 pub use action::{Action, Status};
@@ -29,13 +31,13 @@ pub use claim::{
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use content::{
-    Answer, BodyNote, Changes, Content, Detail, Element, Flag, FlagKind, Lifecycle, Mention, Part,
-    Path, ValueChange,
+    Answer, BodyNote, Changes, Content, Detail, Element, Flag, FlagKind, Lifecycle, Mention,
+    MentionedName, NumberLinks, Part, Path, ValueChange, Values,
 };
 pub use event::{
     ApplicationAdded, ConnectionsRefused, CredentialAdded, CredentialRevoked, Effect, Event,
     Extent, Fact, Header, IdentitySet, Listed, Method, Observation, Occasion, Operation, Origin,
     ProfileChanged, RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
-    Unauthenticated, UpstreamSet, Verdict,
+    Structure, Unauthenticated, UpstreamSet, Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

@@ -286,7 +286,7 @@ fn report_shared_names(view: &View<'_>, row: &ApplicationRow) -> Result<(), Proj
     let mut ids = Vec::new();
     for number in sharing.iter().take(REPORTED_MAX) {
         let version = view.version(row.number, *number, View::NOW)?;
-        ids.extend(version.as_ref().and_then(Version::id).map(str::to_owned));
+        ids.extend(version.as_ref().and_then(Version::id).map(Cow::into_owned));
     }
     let count = sharing.len();
     tracing::warn!(

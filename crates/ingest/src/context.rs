@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use canonical::Document;
 use event::{Application, Flag, FlagKind, ResourceType, Timestamp, UpstreamSet};
 use projector::ApplicationRow;
-use scim::{AttrPath, Change, MemberId, ProfileVersion, Registry, Schema, ScimError, Settings};
+use scim::{
+    AttrPath, Change, MemberId, Plan, ProfileVersion, Registry, Schema, ScimError, Settings,
+};
 use serde_json::{Map, Value};
 
 use crate::address::percent_decode_path;
@@ -34,6 +37,8 @@ pub(crate) struct Context {
     pub settings: Settings,
     /// The schemas and resource types that are served.
     pub catalog: Arc<Catalog>,
+    /// How plain bodies of each served type are read.
+    plans: Arc<[(ResourceType, Plan)]>,
 }
 
 impl Context {
@@ -45,10 +50,20 @@ impl Context {
         now: Timestamp,
     ) -> Option<Context> {
         let (profile, profile_times) = catalog.profiles().get(&row.profile)?.at(now.0);
+        let settings = profile.settings(&row.settings);
+        let secrets: Vec<&str> = catalog.secrets().attribute_names().collect();
+        let plans = catalog.stored_types().filter_map(|stored| {
+            let resource_type = catalog.resource_type(stored)?;
+            let registry = catalog.registry();
+            let plan =
+                Plan::of(registry, resource_type, &settings, profile, &secrets, |_, _| false)?;
+            Some((stored, plan))
+        });
         Some(Context {
             application: row.number,
             base_url: format!("{public_url}/apps/{}/scim/v2", row.slug).into(),
-            settings: profile.settings(&row.settings),
+            plans: plans.collect(),
+            settings,
             profile_name: row.profile.as_str().into(),
             profile: Arc::clone(profile),
             profile_times,
@@ -60,6 +75,11 @@ impl Context {
     /// Schemas and resource types.
     pub(crate) fn registry(&self) -> &Registry {
         self.catalog.registry()
+    }
+
+    /// How plain bodies of a type are read; `None` if none of them is plain.
+    pub(crate) fn plan(&self, stored: ResourceType) -> Option<&Plan> {
+        self.plans.iter().find(|(one, _)| *one == stored).map(|(_, plan)| plan)
     }
 
     /// The address of a resource.
@@ -88,7 +108,20 @@ impl Context {
         resource_type: &scim::ResourceType,
         state: &Map<String, Value>,
     ) -> Result<(), ScimError> {
-        match self.profile.missing(resource_type, state) {
+        self.require_all(self.profile.missing(resource_type, state))
+    }
+
+    /// The same of a state as it is stored.
+    pub(crate) fn check_required_in(
+        &self,
+        resource_type: &scim::ResourceType,
+        state: &Document,
+    ) -> Result<(), ScimError> {
+        self.require_all(self.profile.missing_in(resource_type, state))
+    }
+
+    fn require_all(&self, missing: Option<&AttrPath>) -> Result<(), ScimError> {
+        match missing {
             None => Ok(()),
             Some(path) => {
                 let name = &self.profile_name;

@@ -4,9 +4,13 @@
 //! before it wrote: uniqueness, PATCH and membership have no races. It is pure over the view, the
 //! stamp and the parsed request, and returns resolved changes; nothing here writes.
 
+use canonical::Document;
+
+use std::collections::BTreeSet;
+
 use event::{
     Attribute, Changes, Content, Effect, Element, Flag, FlagKind, Lifecycle, Number, Part, Path,
-    ResourceType, ValueChange,
+    ResourceType, ValueChange, Values,
 };
 use projector::{ProjectorError, Stamp, Version, View, case_folded};
 use scim::{
@@ -72,10 +76,10 @@ impl Intent {
 /// so that the committer's thread need not.
 pub(crate) struct NewResource {
     id: String,
-    /// All of its attributes, the id among them.
-    state: Map<String, Value>,
-    /// The difference between nothing and that state.
-    values: Vec<ValueChange>,
+    /// All of its attributes, the id among them, as they are stored.
+    state: Document,
+    /// If nothing in the state is hidden or derived: the value of `schemas` in the answer, as JSON.
+    schemas: Option<Vec<u8>>,
     members: Vec<Member>,
     /// Its attributes that are outside the profile or without a schema.
     flags: Vec<Flag>,
@@ -108,7 +112,29 @@ impl NewResource {
         let changes = scim::diff(&Map::new(), &state);
         let flags = context.flags(resource_type, &changes, resource.unknown);
         let members = resource.members.unwrap_or_default();
-        NewResource { id, state, values: value_changes(changes), members, flags }
+        NewResource { id, state: Document::of(&state), schemas: None, members, flags }
+    }
+
+    /// The same of a plain body, read in one pass; `None` if it is not plain.
+    pub(crate) fn of_plain(
+        context: &Context,
+        stored_type: ResourceType,
+        id: String,
+        body: &[u8],
+    ) -> Option<NewResource> {
+        let active = (stored_type == ResourceType::USER).then_some(true);
+        let flat = context.plan(stored_type)?.read(body, Some(&id), active)?;
+        let flags = flat.unexpected.into_iter();
+        let flags = flags.map(|path| Flag { kind: FlagKind::OutsideProfile, path });
+        // A resource without members may have to show that it has none.
+        let is_shown_whole = !context.catalog.has_members(stored_type);
+        Some(NewResource {
+            id,
+            state: flat.state,
+            schemas: is_shown_whole.then_some(flat.schemas),
+            members: flat.members.unwrap_or_default(),
+            flags: flags.collect(),
+        })
     }
 }
 
@@ -200,16 +226,29 @@ struct Deciding<'a> {
 struct Target {
     number: Number,
     version: Version,
-    /// Its attributes without the id.
-    attributes: Map<String, Value>,
+    state: Document,
 }
 
 impl Target {
     fn of(number: Number, version: Version) -> Target {
-        let mut attributes = version.state.clone().unwrap_or_default();
-        attributes.remove("id");
-        Target { number, version, attributes }
+        let state = version.state.clone().unwrap_or_default();
+        Target { number, version, state }
     }
+
+    /// Its attributes without the id.
+    fn attributes(&self) -> Result<Map<String, Value>, ProjectorError> {
+        let mut attributes = self.version.attributes()?;
+        attributes.remove("id");
+        Ok(attributes)
+    }
+}
+
+/// What a write makes of a state.
+struct NewState {
+    state: Document,
+    /// The difference between the old state and this.
+    changes: Vec<Change>,
+    members: Vec<MemberOperation>,
 }
 
 impl Deciding<'_> {
@@ -231,11 +270,13 @@ impl Deciding<'_> {
 
     fn create(&mut self, new: NewResource) -> Result<Outcome, Stop> {
         let is_unique = self.stored_type == ResourceType::USER && !self.decided_upstream;
-        if let Some(user_name) = text(&new.state, Attribute::UserName).filter(|_| is_unique) {
-            let taken = self.holders(Attribute::UserName, user_name)?;
+        let user_name = new.state.text(Attribute::UserName.name()).filter(|_| is_unique);
+        if let Some(user_name) = user_name {
+            let taken = self.holders(Attribute::UserName, &user_name)?;
             if let Some(holder) = taken.first() {
-                return match self.reactivation_target(*holder, &new.state)? {
-                    Some(target) => self.reactivate(target, new.state, new.flags),
+                let attributes = new.state.to_map().map_err(ProjectorError::Value)?;
+                return match self.reactivation_target(*holder, &attributes)? {
+                    Some(target) => self.reactivate(target, attributes, new.flags),
                     None => {
                         let number = self.intended_subject(&self.names_of(&new.state))?;
                         Err(Stop::Refused(user_name_taken(), number))
@@ -243,8 +284,10 @@ impl Deciding<'_> {
                 };
             }
         }
-        let NewResource { id, state, values, members, flags } = new;
-        self.check_group_name(&state, None)?;
+        let NewResource { id, state, schemas, members, flags } = new;
+        let schemas = schemas.filter(|_| members.is_empty());
+        let name = state.text(Attribute::DisplayName.name());
+        self.check_group_name(name.as_deref(), None, |deciding| deciding.names_of(&state))?;
         let number = self.number_for(&state)?;
         let location = self.context.location(self.resource_type, &id);
         let mut joined = Vec::new();
@@ -263,12 +306,13 @@ impl Deciding<'_> {
             created_at: self.stamp.recorded_at,
             modified_at: self.stamp.recorded_at,
             active: true,
-            state: Some(state),
+            state: Some(state.clone()),
         };
-        let body = self.written(number, version);
+        let body = self.written(number, version, schemas);
         let reply = Reply { status: 201, headers, body };
         let lifecycle = Some(Lifecycle::Created(self.stored_type));
-        let members = MemberChanges { joined, left: vec![] };
+        let members = MemberChanges { named: joined.clone(), joined, left: vec![] };
+        let values = Values::State(state.shared());
         Ok(self.applied(reply, number, lifecycle, values, members).flagged(flags))
     }
 
@@ -291,7 +335,7 @@ impl Deciding<'_> {
         let external = |attributes: &Map<String, Value>| {
             text(attributes, Attribute::ExternalId).map(str::to_owned)
         };
-        let same = external(&target.attributes) == external(attributes);
+        let same = external(&target.attributes()?) == external(attributes);
         Ok((inactive && same).then_some(target))
     }
 
@@ -304,8 +348,9 @@ impl Deciding<'_> {
         attributes.remove("id"); // the id made for a new account
         self.check_immutable(&target, &attributes)?;
         let id = target.version.id().unwrap_or_default();
-        let location = self.context.location(self.resource_type, id);
-        let mut outcome = self.change(target, attributes, &[], Answer::Resource, |_| flags)?;
+        let location = self.context.location(self.resource_type, &id);
+        let new = self.replaced(&target, attributes, vec![])?;
+        let mut outcome = self.change(target, new, Answer::Resource, flags)?;
         outcome.reply.status = 201;
         outcome.reply.headers.retain(|(name, _)| *name != "location");
         outcome.reply.headers.push(("location", location));
@@ -320,7 +365,7 @@ impl Deciding<'_> {
         if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
             // A PUT without `active` does not reactivate an account, unless the settings say so.
             let kept = match self.context.settings.omitted_active {
-                OmittedActive::Keep => target.attributes.get("active").cloned(),
+                OmittedActive::Keep => target.state.flag("active").map(Value::Bool),
                 OmittedActive::True => Some(Value::Bool(true)),
             };
             attributes.extend(kept.map(|active| ("active".to_owned(), active)));
@@ -331,8 +376,25 @@ impl Deciding<'_> {
             Some(members) => vec![MemberOperation::Replace(members)],
             None => vec![MemberOperation::RemoveAll], // RFC 7644 §3.5.1: what is left out is cleared
         };
+        let new = self.replaced(&target, attributes, members)?;
         // RFC 7644 §3.5.1 answers a PUT with the resource, whatever a PATCH is answered with.
-        self.change(target, attributes, &members, Answer::Resource, |_| flags)
+        self.change(target, new, Answer::Resource, flags)
+    }
+
+    /// The state of a target with other attributes.
+    fn replaced(
+        &self,
+        target: &Target,
+        mut attributes: Map<String, Value>,
+        members: Vec<MemberOperation>,
+    ) -> Result<NewState, ProjectorError> {
+        if let Some(id) = target.version.id() {
+            attributes.insert("id".to_owned(), Value::String(id.into_owned()));
+        }
+        let old = target.version.attributes()?;
+        let state = scim::settle(&old, attributes);
+        let changes = scim::diff(&old, &state);
+        Ok(NewState { state: Document::of(&state), changes, members })
     }
 
     /// Refuses a new state that changes an immutable attribute.
@@ -345,81 +407,87 @@ impl Deciding<'_> {
             return Ok(());
         }
         let registry = self.context.registry();
-        scim::check_immutable(self.resource_type, registry, &target.attributes, attributes)
+        scim::check_immutable(self.resource_type, registry, &target.attributes()?, attributes)
             .map_err(|error| Stop::Refused(error, target.number))
     }
 
     fn patch(&mut self, id: &str, operations: &[PatchOperation]) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
-        let mut patched = scim::apply_patch(
-            self.resource_type,
-            self.context.registry(),
-            &self.context.settings,
-            &target.attributes,
-            operations,
-        )
-        .map_err(|error| Stop::Refused(error, target.number))?;
-        self.context.resolve_references(self.resource_type, &mut patched.attributes);
-        let required = |state| self.context.check_required(self.resource_type, state);
+        let (new, unknown) = self.patched(&target, operations)?;
+        let required = |state: &Document| self.context.check_required_in(self.resource_type, state);
         // An attribute that was missing before need not be added by this request.
-        if required(&target.attributes).is_ok() && !self.decided_upstream {
-            required(&patched.attributes).map_err(|error| Stop::Refused(error, target.number))?;
+        if !self.decided_upstream && required(&target.state).is_ok() {
+            required(&new.state).map_err(|error| Stop::Refused(error, target.number))?;
         }
-        let answer = self.patch_answer();
-        let (context, resource_type) = (self.context, self.resource_type);
-        self.change(target, patched.attributes, &patched.members, answer, |changes| {
-            context.flags(resource_type, changes, patched.unknown)
-        })
+        let flags = self.context.flags(self.resource_type, &new.changes, unknown);
+        self.change(target, new, self.patch_answer(), flags)
+    }
+
+    /// The state of a target after a PATCH, and the names that no schema has.
+    fn patched(
+        &self,
+        target: &Target,
+        operations: &[PatchOperation],
+    ) -> Result<(NewState, BTreeSet<String>), Stop> {
+        let (registry, settings) = (self.context.registry(), &self.context.settings);
+        let refused = |error| Stop::Refused(error, target.number);
+        let damaged = |_| ProjectorError::damaged("a version");
+        let Some(plan) = self.context.plan(self.stored_type) else {
+            let attributes = target.attributes()?;
+            let patched =
+                scim::apply_patch(self.resource_type, registry, settings, &attributes, operations);
+            let mut patched = patched.map_err(refused)?;
+            self.context.resolve_references(self.resource_type, &mut patched.attributes);
+            let new = self.replaced(target, patched.attributes, patched.members)?;
+            return Ok((new, patched.unknown));
+        };
+        let patched = plan.patch(registry, settings, &target.state, operations);
+        let mut patched = patched.map_err(damaged)?.map_err(refused)?;
+        self.context.resolve_references(self.resource_type, &mut patched.after);
+        let members = std::mem::take(&mut patched.members);
+        let unknown = std::mem::take(&mut patched.unknown);
+        let (state, changes) = patched.finish().map_err(damaged)?;
+        Ok((NewState { state, changes, members }, unknown))
     }
 
     /// The common end of PUT and PATCH.
     fn change(
         &mut self,
         target: Target,
-        attributes: Map<String, Value>,
-        members: &[MemberOperation],
+        new: NewState,
         answer: Answer,
-        flags: impl FnOnce(&[Change]) -> Vec<Flag>,
+        flags: Vec<Flag>,
     ) -> Result<Outcome, Stop> {
-        let refused = |error| Stop::Refused(error, target.number);
-        let name = |attributes: &Map<String, Value>| {
-            text(attributes, Attribute::UserName).map(str::to_owned)
-        };
-        if let (old, Some(new)) = (name(&target.attributes), name(&attributes))
+        let NewState { state, changes, members } = new;
+        let user_name = Attribute::UserName.name();
+        if let (old, Some(new)) = (target.state.text(user_name), state.text(user_name))
             && old.as_ref() != Some(&new)
             && self.stored_type == ResourceType::USER
             && !self.decided_upstream
         {
             let taken = self.holders(Attribute::UserName, &new)?;
             if taken.iter().any(|holder| *holder != target.number) {
-                return Err(refused(user_name_taken()));
+                return Err(Stop::Refused(user_name_taken(), target.number));
             }
         }
-        self.check_group_name(&attributes, Some(target.number))?;
+        let name = state.text(Attribute::DisplayName.name());
+        self.check_group_name(name.as_deref(), Some(target.number), |_| Names::default())?;
 
-        let members = self.resolve(target.number, members)?;
-        let mut attributes = attributes;
-        if let Some(id) = target.version.id() {
-            attributes.insert("id".to_owned(), Value::String(id.to_owned()));
-        }
-        let old = target.version.state.as_ref();
-        let empty = Map::new();
-        let old = old.unwrap_or(&empty);
-        let state = scim::settle(old, attributes);
-        let changes = scim::diff(old, &state);
-        let flags = flags(&changes);
-        let values = value_changes(changes);
-        let no_op = values.is_empty() && members.joined.is_empty() && members.left.is_empty();
+        let members = self.resolve(target.number, &members)?;
+        let values = Values::from(value_changes(changes));
+        let no_op = values.is_none() && members.joined.is_empty() && members.left.is_empty();
         let Target { number, mut version, .. } = target;
         if !no_op {
             version.seq = self.stamp.seq;
             version.modified_at = self.stamp.recorded_at;
         }
         version.state = Some(state);
-        let location = self.context.location(self.resource_type, version.id().unwrap_or_default());
+        let location = self.context.location(self.resource_type, &version.id().unwrap_or_default());
         let headers = vec![("etag", etag(version.seq)), ("location", location)];
         let reply = match answer {
-            Answer::Resource => Reply { status: 200, headers, body: self.written(number, version) },
+            Answer::Resource => {
+                Reply { status: 200, headers, body: self.written(number, version, None) }
+            }
             Answer::Nothing => Reply { status: 204, headers, body: Body::Empty },
         };
         let mut outcome = self.applied(reply, number, None, values, members);
@@ -443,19 +511,18 @@ impl Deciding<'_> {
         }
         let members = self.view.members(application, Set::Members(target.number), View::NOW)?;
         let left = members.into_iter().map(|one| one.member).collect();
-        let empty = Map::new();
-        let old = target.version.state.as_ref().unwrap_or(&empty);
-        let values = value_changes(scim::diff(old, &empty));
+        let old = target.version.attributes()?;
+        let values = value_changes(scim::diff(&old, &Map::new()));
         let mut outcome = self.applied(
             Reply::empty(204),
             target.number,
             Some(Lifecycle::Deleted),
-            values,
-            MemberChanges { joined: vec![], left },
+            values.into(),
+            MemberChanges { joined: vec![], left, named: vec![] },
         );
         for group in ended {
             let changes = Changes { left: vec![target.number], ..Changes::default() };
-            outcome.changes.push(Part { subject: group, content: Content::Changes(changes) });
+            outcome.changes.push(Part::new(group, Content::Changes(changes)));
             outcome.touches.push(group);
         }
         outcome.touches.sort_unstable();
@@ -476,21 +543,22 @@ impl Deciding<'_> {
 
     fn check_group_name(
         &mut self,
-        attributes: &Map<String, Value>,
+        name: Option<&str>,
         own: Option<Number>,
+        names: impl FnOnce(&Self) -> Names,
     ) -> Result<(), Stop> {
         let is_unique = self.context.settings.unique_group_names && !self.decided_upstream;
         if self.stored_type != ResourceType::GROUP || !is_unique {
             return Ok(());
         }
-        let Some(name) = text(attributes, Attribute::DisplayName) else { return Ok(()) };
+        let Some(name) = name else { return Ok(()) };
         let holders = self.holders(Attribute::DisplayName, name)?;
         if holders.iter().all(|holder| Some(*holder) == own) {
             return Ok(());
         }
         let number = match own {
             Some(own) => own,
-            None => self.intended_subject(&self.names_of(attributes))?,
+            None => self.intended_subject(&names(self))?,
         };
         let detail = "displayName is taken by another group of this application";
         Err(Stop::Refused(ScimError::uniqueness(detail), number))
@@ -526,13 +594,14 @@ impl Deciding<'_> {
     }
 
     /// The resource right after this event.
-    fn written(&self, number: Number, version: Version) -> Body {
+    fn written(&self, number: Number, version: Version, schemas: Option<Vec<u8>>) -> Body {
         Body::Written(Box::new(Written {
             context: self.context.clone(),
             number,
             seq: self.stamp.seq,
             version,
             is_new: self.numbers.is_new(number),
+            schemas,
             selection: self.selection.clone(),
         }))
     }
@@ -543,7 +612,7 @@ impl Deciding<'_> {
         reply: Reply,
         number: Number,
         lifecycle: Option<Lifecycle>,
-        values: Vec<ValueChange>,
+        values: Values,
         members: MemberChanges,
     ) -> Outcome {
         let mut touches: Vec<Number> =
@@ -553,10 +622,10 @@ impl Deciding<'_> {
         touches.retain(|touched| *touched != number);
         let changes = Changes {
             lifecycle,
-            mention: None,
             values,
             joined: members.joined,
             left: members.left,
+            ..Changes::default()
         };
         let mut flags = Vec::new();
         let unexpected = !changes.joined.is_empty()
@@ -566,7 +635,7 @@ impl Deciding<'_> {
         }
         let mut parts = Vec::new();
         if changes != Changes::default() {
-            parts.push(Part { subject: number, content: Content::Changes(changes) });
+            parts.push(Part::new(number, Content::Changes(changes)));
         }
         parts.append(&mut self.numbers.mentions);
         Outcome {
@@ -576,6 +645,7 @@ impl Deciding<'_> {
             number,
             touches,
             changes: parts,
+            named: members.named,
             error: None,
             flags,
             saw: None,

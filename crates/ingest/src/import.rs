@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use entra_log::{DateOrder, Dates, Entry, Kind, Refused, Undecided, said, understand};
 use event::{
-    Application, CodeKind, Content, Fact, ImportBatch, Imported, Origin, ResourceType,
+    Application, CodeKind, Content, Fact, ImportBatch, Imported, Number, Origin, ResourceType,
     ServicePrincipalSet, Timestamp,
 };
 use projector::{
-    CommitError, Committer, Decision, Draft, Durability, Gate, Passed, ProjectorError, Revoked,
-    Stamp, View,
+    CommitError, Committer, Decision, Draft, Durability, Gate, Passed, PassedPart, ProjectorError,
+    Revoked, Stamp, View,
 };
 use serde_json::Value;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -429,6 +429,10 @@ fn decide(
         }
         let resource_type = type_of(&entry);
         let (number, parts) = people.subject(resource_type, &entry)?;
+        let mut others: Vec<Number> = parts.iter().map(|part| part.subject).collect();
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|other| *other != number);
         let fact = Fact::Imported(Imported {
             source: entry.source,
             occurred_at: Timestamp(entry.occurred_at_us),
@@ -444,7 +448,7 @@ fn decide(
             origin: Some(origin.clone()),
             fact,
             parts,
-            passed: vec![(number, stored)],
+            passed: vec![PassedPart { subject: number, others, content: stored }],
         });
     }
     let new = u32::try_from(events.len()).unwrap_or(u32::MAX);

@@ -102,6 +102,8 @@ pub(crate) struct MemberChanges {
     pub joined: Vec<Number>,
     /// Ascending.
     pub left: Vec<Number>,
+    /// Whom the write names, whether or not they were members before.
+    pub named: Vec<Number>,
 }
 
 /// A group's members while operations are applied: those read so far, before and after.

@@ -4,9 +4,12 @@
 //! It belongs to at most one resource ever: a create takes the number of a mention that no resource has
 //! had.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use canonical::Document;
 use event::{
-    Application, Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType,
-    ValueChange,
+    Application, Attribute, Changes, Content, Mention, MentionedName, Number, Part, ResourceType,
 };
 use projector::{ProjectorError, View, case_folded};
 use serde_json::{Map, Value};
@@ -134,15 +137,31 @@ impl Names {
         stored_type: ResourceType,
         attributes: &Map<String, Value>,
     ) -> Names {
-        let text =
-            |value: &Value| value.as_str().filter(|text| Names::fits(text)).map(str::to_owned);
+        Names::of_texts(stored_type, |name| {
+            attributes.get(name).map(|value| value.as_str().map(Cow::from))
+        })
+    }
+
+    /// The names in a state.
+    pub(crate) fn of_state(stored_type: ResourceType, state: &Document) -> Names {
+        Names::of_texts(stored_type, |name| state.get(name).map(|_| state.text(name)))
+    }
+
+    /// The names in what `value` returns for an attribute: none, or its text if it is one.
+    fn of_texts<'a>(
+        stored_type: ResourceType,
+        value: impl Fn(&str) -> Option<Option<Cow<'a, str>>>,
+    ) -> Names {
+        let text = |value: Option<Cow<'a, str>>| {
+            value.filter(|text| Names::fits(text)).map(Cow::into_owned)
+        };
         let named_by = match stored_type {
             ResourceType::USER => Some(Attribute::UserName),
             ResourceType::GROUP => Some(Attribute::DisplayName),
             _ => None,
         };
-        let name = named_by.and_then(|one| Some((one, text(attributes.get(one.name())?)?)));
-        let external_id = match attributes.get(Attribute::ExternalId.name()) {
+        let name = named_by.and_then(|one| Some((one, text(value(one.name())?)?)));
+        let external_id = match value(Attribute::ExternalId.name()) {
             None => GivenExternalId::None,
             Some(value) => text(value).map_or(GivenExternalId::Unusable, GivenExternalId::Given),
         };
@@ -165,13 +184,8 @@ pub(crate) fn is_recorded_with_other_external_id(
     number: Number,
 ) -> Result<bool, ProjectorError> {
     let version = view.version(application, number, View::NOW)?;
-    let state = version.and_then(|version| version.state).unwrap_or_default();
+    let state = version.map(|version| version.attributes()).transpose()?.unwrap_or_default();
     Ok(names.has_other_external_id(&state))
-}
-
-fn display_change(display: &str) -> ValueChange {
-    let path = Path { schema: None, attribute: "display".into(), element: None, sub: None };
-    ValueChange { path, old: None, new: Some(canonical::json(&display.into())) }
 }
 
 /// Gives numbers within one decision.
@@ -184,6 +198,8 @@ pub(crate) struct Numbers<'a> {
     next: Number,
     /// The mentions that this decision makes.
     pub(crate) mentions: Vec<Part>,
+    /// Their numbers by attribute and case-folded name.
+    mentioned_now: HashMap<(Attribute, String), Number>,
 }
 
 impl<'a> Numbers<'a> {
@@ -194,7 +210,8 @@ impl<'a> Numbers<'a> {
         stored_type: ResourceType,
     ) -> Result<Numbers<'a>, ProjectorError> {
         let next = view.next_number(context.application)?;
-        Ok(Numbers { view, context, stored_type, first: next, next, mentions: vec![] })
+        let (mentions, mentioned_now) = (vec![], HashMap::new());
+        Ok(Numbers { view, context, stored_type, first: next, next, mentions, mentioned_now })
     }
 
     /// Whether this decision gave the number.
@@ -216,16 +233,11 @@ impl<'a> Numbers<'a> {
         value: &str,
     ) -> Result<Option<Number>, ProjectorError> {
         let case_folded = case_folded(attribute, value);
-        let own = self.mentions.iter().find(|part| match &part.content {
-            Content::Changes(Changes { mention: Some(mention), .. }) => {
-                mention.attribute == attribute && mention.folded == case_folded
-            }
-            _ => false,
-        });
-        if let Some(part) = own {
-            return Ok(Some(part.subject));
+        let name = (attribute, case_folded);
+        if let Some(number) = self.mentioned_now.get(&name) {
+            return Ok(Some(*number));
         }
-        self.mentioned_of_type(self.stored_type, attribute, &case_folded)
+        self.mentioned_of_type(self.stored_type, attribute, &name.1)
     }
 
     /// The same by the id of a member, which may be of any type.
@@ -284,7 +296,7 @@ impl<'a> Numbers<'a> {
             // None of the holders has the given externalId.
             let version = self.view.version(application, *holder, View::NOW)?;
             let state = version.and_then(|version| version.state).unwrap_or_default();
-            let has_external_id = state.contains_key(Attribute::ExternalId.name());
+            let has_external_id = state.get(Attribute::ExternalId.name()).is_some();
             if !has_external_id || names.external_id == GivenExternalId::None {
                 return Ok(IntendedSubject { number: *holder, holders });
             }
@@ -362,13 +374,13 @@ impl<'a> Numbers<'a> {
         value: &str,
         details: &MentionDetails<'_>,
     ) {
-        let case_folded = case_folded(attribute, value);
-        let resource_type = details.resource_type;
-        let mention =
-            Mention { attribute, value: value.to_owned(), folded: case_folded, resource_type };
-        let values = details.display.map(display_change).into_iter().collect();
-        let changes = Changes { mention: Some(mention), values, ..Changes::default() };
-        self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
+        // The first number that this decision mentions by a name keeps it.
+        self.mentioned_now.entry((attribute, case_folded(attribute, value))).or_insert(number);
+        let display = details.display.map(str::to_owned);
+        let name = Some(MentionedName { value: value.to_owned(), display });
+        let mention = Mention { attribute, resource_type: details.resource_type, name };
+        let changes = Changes { mention: Some(mention), ..Changes::default() };
+        self.mentions.push(Part::new(number, Content::Changes(changes)));
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Written {
     pub version: Version,
     /// Its number was given by this event.
     pub is_new: bool,
+    /// If nothing in the state is hidden or derived: the value of `schemas` in the answer, as JSON.
+    pub schemas: Option<Vec<u8>>,
     pub selection: Selection,
 }
 
@@ -108,6 +110,8 @@ pub(crate) struct Outcome {
     pub touches: Vec<Number>,
     /// The resolved changes.
     pub changes: Vec<Part>,
+    /// Whom the request names as members, whether or not it changes anything for them.
+    pub named: Vec<Number>,
     /// The error that was answered.
     pub error: Option<ScimError>,
     /// What the profile or the schema did not expect.
@@ -130,10 +134,20 @@ impl Outcome {
             number,
             touches: vec![],
             changes: vec![],
+            named: vec![],
             error: Some(error),
             flags: vec![],
             saw: None,
         }
+    }
+
+    /// Whom the request's body names besides its subject, ascending.
+    pub(crate) fn others(&self) -> Vec<Number> {
+        let mut others: Vec<Number> = self.touches.iter().chain(&self.named).copied().collect();
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|other| *other != self.number && *other != Number::NOBODY);
+        others
     }
 
     /// The same with more flags.
@@ -158,6 +172,7 @@ impl Outcome {
             number,
             touches: vec![],
             changes: vec![],
+            named: vec![],
             error: None,
             flags: vec![],
             saw: Some((saw_seq, results)),

@@ -112,7 +112,7 @@ impl Reading<'_> {
         }
         reply.headers = vec![
             ("etag", etag),
-            ("location", self.context.location(living.resource_type, living.id())),
+            ("location", self.context.location(living.resource_type, &living.id())),
         ];
         Ok(Outcome::read(reply, stored_type, living.number, self.saw_seq, u32::from(!known)))
     }

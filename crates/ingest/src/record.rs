@@ -4,7 +4,7 @@ use event::{
     Application, BodyNote, Content, Detail, Fact, Method, Number, Operation, Origin, Part,
     ResourceType, Route, Stopwatch,
 };
-use projector::{Draft, Passed};
+use projector::{Draft, Passed, PassedPart};
 use scim::ScimType;
 
 use crate::outcome::Outcome;
@@ -89,7 +89,7 @@ impl Arrival {
             results,
             decided_after_us: self.watch.elapsed_us(),
         };
-        let part = |content| Part { subject, content };
+        let part = |content| Part::new(subject, content);
         let mut parts = vec![part(Content::Target(self.target))];
         let mut detail = Detail {
             error: outcome.error.as_ref().map(|error| error.detail.clone()),
@@ -99,7 +99,9 @@ impl Arrival {
         let mut passed = vec![];
         match self.body {
             ReceivedBody::None => {}
-            ReceivedBody::Stored(body) => passed.push((subject, body)),
+            ReceivedBody::Stored(content) => {
+                passed.push(PassedPart { subject, others: outcome.others(), content });
+            }
             ReceivedBody::Described(note) => detail.body = Some(note),
         }
         parts.extend(outcome.changes.iter().cloned());
@@ -107,7 +109,7 @@ impl Arrival {
             parts.push(part(Content::Flags(outcome.flags.clone())));
         }
         if detail != Detail::default() {
-            parts.push(Part { subject: Number::NOBODY, content: Content::Detail(detail) });
+            parts.push(Part::new(Number::NOBODY, Content::Detail(detail)));
         }
         Draft {
             application: self.application,

@@ -1,9 +1,11 @@
 //! Renders a stored resource as SCIM shows it (RFC 7643 §3), as of one event.
 
+use canonical::{Document, raw};
 use event::{Attribute, Content, Number, Part, ResourceType, Seq};
 use projector::{Mentioned, ProjectorError, Version, View};
 use scim::{EmptyMembers, Projection};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use store::key::Set;
 
 use crate::catalog::Reference;
@@ -25,13 +27,37 @@ pub(crate) struct Living<'a> {
 
 impl Living<'_> {
     /// The SCIM id.
-    pub(crate) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> Cow<'_, str> {
         self.version.id().unwrap_or_default()
     }
 
     /// The ETag.
     pub(crate) fn etag(&self) -> String {
         etag(self.version.seq)
+    }
+
+    /// Its `meta` (RFC 7643 §3.1).
+    fn meta(&self, context: &Context) -> Value {
+        json!({
+            "resourceType": self.resource_type.name,
+            "created": self.version.created_at.to_string(),
+            "lastModified": self.version.modified_at.to_string(),
+            "location": context.location(self.resource_type, &self.id()),
+            "version": self.etag(),
+        })
+    }
+
+    /// Its JSON text if all of its state is shown and nothing is derived. `schemas` is the value of that
+    /// attribute, as JSON.
+    pub(crate) fn whole(
+        &self,
+        context: &Context,
+        schemas: &[u8],
+    ) -> Result<Vec<u8>, ProjectorError> {
+        let meta = canonical::json(&self.meta(context));
+        let state = self.version.state.clone().unwrap_or_default();
+        let whole = state.with(&[("meta", Some(&meta)), ("schemas", Some(schemas))]);
+        Ok(whole.map_err(|_| ProjectorError::damaged("a version"))?.into_bytes())
     }
 }
 
@@ -136,12 +162,12 @@ impl<'a> Renderer<'a> {
     pub(crate) fn shows_derived(&self, living: &Living<'_>, projection: &Projection) -> bool {
         let references = self.context.catalog.references(living.version.resource_type);
         let is_set = |reference: &&Reference| {
-            let state = living.version.state.as_ref();
+            let state = living.version.state.as_ref().map(Document::bytes);
             let holder = match &reference.schema {
                 None => state,
-                Some(urn) => state.and_then(|state| state.get(urn)?.as_object()),
+                Some(urn) => state.and_then(|state| raw::get(state, urn)),
             };
-            holder.is_some_and(|holder| holder.contains_key(&reference.attribute))
+            holder.is_some_and(|holder| raw::get(holder, &reference.attribute).is_some())
         };
         projection.shows("groups")
             || (self.has_members(living) && projection.shows_beside(None, "members", "value"))
@@ -158,21 +184,12 @@ impl<'a> Renderer<'a> {
         load: Load,
     ) -> Result<Map<String, Value>, ProjectorError> {
         let version = &living.version;
-        let mut out = version.state.clone().unwrap_or_default();
+        let mut out = version.attributes()?;
         let mut schemas = vec![Value::from(living.resource_type.schema.clone())];
         schemas
             .extend(out.keys().filter(|name| name.starts_with("urn:")).cloned().map(Value::from));
         out.insert("schemas".to_owned(), Value::Array(schemas));
-        out.insert(
-            "meta".to_owned(),
-            json!({
-                "resourceType": living.resource_type.name,
-                "created": version.created_at.to_string(),
-                "lastModified": version.modified_at.to_string(),
-                "location": self.context.location(living.resource_type, living.id()),
-                "version": living.etag(),
-            }),
-        );
+        out.insert("meta".to_owned(), living.meta(self.context));
         self.derive_references(living, &mut out)?;
         if load.groups && version.resource_type == ResourceType::USER && !living.is_new {
             let groups = self.groups(living.number)?;
@@ -232,7 +249,7 @@ impl<'a> Renderer<'a> {
             for element in elements.iter_mut().filter_map(Value::as_object_mut) {
                 let Some(id) = element.get("value").and_then(Value::as_str) else { continue };
                 let Some(other) = self.by_id(id)? else { continue };
-                let location = self.context.location(other.resource_type, other.id());
+                let location = self.context.location(other.resource_type, &other.id());
                 if let (Some(part), Some(name)) = (&reference.name, name_of(&other.version)) {
                     element.insert(part.clone(), name);
                 }
@@ -266,7 +283,7 @@ impl<'a> Renderer<'a> {
         let Some(resource_type) = resource_type else { return Ok(json!({ "value": id })) };
         let mut out = json!({
             "value": id,
-            "$ref": self.context.location(resource_type, id),
+            "$ref": self.context.location(resource_type, &id),
             "type": resource_type.name,
         });
         if let (Value::Object(out), Some(name)) = (&mut out, name_of(&version)) {
@@ -290,7 +307,7 @@ impl<'a> Renderer<'a> {
     fn last_id(&self, number: Number, deleted: Seq) -> Result<String, ProjectorError> {
         let before = deleted.saturating_sub(1);
         let version = self.view.version(self.context.application, number, before)?;
-        Ok(version.as_ref().and_then(Version::id).unwrap_or_default().to_owned())
+        Ok(version.as_ref().and_then(Version::id).unwrap_or_default().into_owned())
     }
 
     /// A member as SCIM shows it, whether it exists, was deleted or never existed. `mentions` are those
@@ -306,7 +323,8 @@ impl<'a> Renderer<'a> {
         {
             let kind = self.context.resource_type(mention.resource_type);
             let kind = kind.map(|resource_type| resource_type.name.clone());
-            return Ok(scim::Member { value: mention.value.clone(), kind, display: None });
+            let value = mention.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+            return Ok(scim::Member { value, kind, display: None });
         }
         let reference = self.reference(number)?;
         let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -322,5 +340,6 @@ impl<'a> Renderer<'a> {
 fn name_of(version: &Version) -> Option<Value> {
     let state = version.state.as_ref()?;
     let mut names = [Attribute::DisplayName, Attribute::UserName].into_iter();
-    names.find_map(|attribute| state.get(attribute.name())).cloned()
+    let value = names.find_map(|attribute| state.get(attribute.name()))?;
+    serde_json::from_slice(value).ok()
 }

@@ -330,7 +330,9 @@ fn saved_question(key: &[u8], value: &[u8]) -> Result<(SavedQuestion, bool), Pro
 
 #[cfg(test)]
 mod tests {
-    use event::{CredentialAdded, CredentialRevoked, Header, Origin, Role, Timestamp, UpstreamSet};
+    use event::{
+        CredentialAdded, CredentialRevoked, Header, Origin, Role, Structure, Timestamp, UpstreamSet,
+    };
 
     use super::*;
     use crate::fold::fold;
@@ -344,7 +346,7 @@ mod tests {
         let origin = Origin { credential: ADMIN, request_id: "r".into(), ..Origin::default() };
         let origin = Some(origin);
         let header = Header { application, recorded_at: now, raw_clock: now, origin, fact };
-        Event { seq, header, parts: vec![] }
+        Event { seq, header, structure: Structure::default(), parts: vec![] }
     }
 
     fn upstream(url: &str) -> Fact {

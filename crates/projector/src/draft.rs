@@ -15,7 +15,25 @@ pub struct Draft {
     pub fact: Fact,
     /// What was sent and what it changed.
     pub parts: Vec<Part>,
-    /// Parts that passed the gate earlier, with their subjects. They are stored right behind the address,
-    /// if there is one, and before the other parts.
-    pub passed: Vec<(Number, Passed)>,
+    /// Parts that passed the gate earlier. They are stored right behind the address, if there is one, and
+    /// before the other parts.
+    pub passed: Vec<PassedPart>,
+}
+
+/// A part that passed the gate earlier.
+#[derive(Clone, Debug)]
+pub struct PassedPart {
+    /// As [`Part::subject`].
+    pub subject: Number,
+    /// As [`Part::others`].
+    pub others: Vec<Number>,
+    /// The content.
+    pub content: Passed,
+}
+
+impl PassedPart {
+    /// A part about one person or resource.
+    pub fn new(subject: Number, content: Passed) -> PassedPart {
+        PassedPart { subject, others: vec![], content }
+    }
 }

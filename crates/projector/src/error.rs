@@ -102,6 +102,11 @@ impl ProjectorError {
         }
     }
 
+    /// A row whose value is not what it should be.
+    pub fn damaged(what: &'static str) -> ProjectorError {
+        ProjectorError::row(what)
+    }
+
     pub(crate) fn row(what: &'static str) -> ProjectorError {
         ProjectorError::Row { what, source: None }
     }

@@ -4,14 +4,17 @@
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
 //! It never rejects an event; it fails only when a row cannot be read or decoded.
 
-use std::collections::BTreeSet;
+use canonical::Document;
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use event::{
-    Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
-    CredentialRevoked, Event, Fact, IdentitySet, Lifecycle, Mention, Number, Observation,
-    Operation, Part, RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
+    Application, ApplicationAdded, Attribute, Changes, CredentialAdded, CredentialRevoked, Event,
+    Fact, IdentitySet, Lifecycle, Mention, MentionedName, Number, Observation, Operation, Part,
+    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet, Values,
 };
-use serde_json::{Map, Value};
 use store::ReadRows;
 use store::key::{self, Set};
 
@@ -27,10 +30,11 @@ use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, SignInIdentity,
-    Version,
+    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, ResourceHead,
+    SignInIdentity, Version,
 };
 use crate::set;
+use crate::structure::watches;
 use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
@@ -59,6 +63,9 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         rows.put(key::change(application, event.seq), vec![]);
     }
     configuration::fold_configuration(rows, event)?;
+    if watches(&event.header.fact) {
+        rows.put(key::coverage(), event.seq.to_be_bytes().to_vec());
+    }
     match &event.header.fact {
         Fact::Operation(operation) => fold_operation(rows, event, operation)?,
         Fact::Intent(_) => {
@@ -253,10 +260,8 @@ fn fold_operation(
 ) -> Result<(), ProjectorError> {
     let target = (operation.number, operation.resource_type);
     fold_target(rows, event, target, &operation.touches)?;
-    for part in &event.parts {
-        if let Content::Answer(Answer { intent: Some(intent), .. }) = &part.content {
-            rows.delete(key::intent(*intent));
-        }
+    if let Some(intent) = event.structure.intent {
+        rows.delete(key::intent(intent));
     }
     fold_doubt(rows, event, operation);
     Ok(())
@@ -284,25 +289,63 @@ fn fold_target(
     let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
     // Before the event that gives a number there is nothing about it.
     let next = View::new(rows).next_number(application)?;
-    let is_given = |part: &Part| matches!(part.content, Content::Changes(_));
+    let is_given = |part: &Part| part.content.changes().is_some();
     let is_new = |number| {
         number >= next && event.parts.iter().any(|part| part.subject == number && is_given(part))
     };
+    let mut heads = BTreeMap::new();
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
-        // A row of its own: finding the last entry of the index takes much longer.
-        let last = key::resource_places(application, number);
-        let before = if is_new(number) { None } else { rows.get(&last)? };
-        let before = before.map(|row| row::decode_places(&row)).transpose()?;
-        let (places, failures) = before.unwrap_or_default();
-        let places = places.with(number == target);
-        let failures = match failed.filter(|_| number == target) {
-            Some(failed) => failing::record(rows, (application, number), (seq, failed), failures),
-            None => failures,
+        let mut head = match is_new(number) {
+            true => ResourceHead::default(),
+            false => View::new(rows).resource_head(application, number)?,
         };
-        rows.put(last, row::encode_places(places, failures));
-        rows.put(key::by_resource(application, number, seq), places.encode());
+        head.counts = head.counts.with(number == target);
+        if let Some(failed) = failed.filter(|_| number == target) {
+            head.failures =
+                failing::record(rows, (application, number), (seq, failed), head.failures);
+        }
+        rows.put(key::by_resource(application, number, seq), head.counts.encode());
+        heads.insert(number, head);
+    }
+    // A row of its own: finding the last entry of the index takes much longer.
+    for (number, head) in changed_heads(rows, event, heads)? {
+        rows.put(key::resource_head(application, number), head.encode()?);
     }
     fold_changes(rows, event, (target, resource_type))
+}
+
+/// The heads of all that an event concerns, and of what else it changes, after it.
+fn changed_heads(
+    rows: &Overlay<'_>,
+    event: &Event,
+    mut heads: BTreeMap<Number, ResourceHead>,
+) -> Result<BTreeMap<Number, ResourceHead>, ProjectorError> {
+    let (application, seq) = (event.header.application, event.seq);
+    let mut change = |number: Number, change: &dyn Fn(&mut ResourceHead)| {
+        let head = match heads.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(View::new(rows).resource_head(application, number)?)
+            }
+        };
+        change(head);
+        Ok::<(), ProjectorError>(())
+    };
+    for part in &event.parts {
+        let Some(changes) = part.content.changes().filter(|one| one.mention.is_none()) else {
+            continue;
+        };
+        if changes.lifecycle.is_some() || !changes.values.is_none() {
+            change(part.subject, &|head| head.state = Some(seq))?;
+        }
+        if !changes.joined.is_empty() || !changes.left.is_empty() {
+            change(part.subject, &|head| head.members = Some(seq))?;
+        }
+        for member in changes.joined.iter().chain(&changes.left) {
+            change(*member, &|head| head.memberships = Some(seq))?;
+        }
+    }
+    Ok(heads)
 }
 
 fn fold_changes(
@@ -310,11 +353,15 @@ fn fold_changes(
     event: &Event,
     (target, resource_type): (Number, ResourceType),
 ) -> Result<(), ProjectorError> {
+    let mut population = false;
     for part in &event.parts {
-        if let Content::Changes(changes) = &part.content {
-            ResourceFold { event, target, resource_type, number: part.subject }
-                .fold(rows, changes)?;
-        }
+        let Some(changes) = part.content.changes() else { continue };
+        population |= changes.lifecycle.is_some() || changes.active.is_some();
+        ResourceFold { event, target, resource_type, number: part.subject }.fold(rows, changes)?;
+    }
+    if population {
+        let seq = event.seq.to_be_bytes().to_vec();
+        rows.put(key::population(event.header.application), seq);
     }
     Ok(())
 }
@@ -356,39 +403,50 @@ impl ResourceFold<'_> {
             rows.put(key::numbers(application), row::encode_number(self.number.0));
         }
         if let Some(mention) = &changes.mention {
-            let attribute = mention.attribute;
-            // Do not use the form stored in the event: older events were case-folded by other rules.
-            let case_folded = &case_folded(attribute, &mention.value);
-            // A provider's log says which type an id is of; a group's list of members does not.
-            let is_untyped =
-                attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
-            let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
-            let key = key::mention(application, kind, attribute, case_folded);
-            let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
-            // Mentioning the same number again does not change since when it has the name.
-            if before.is_none_or(|(number, _)| number != self.number) {
-                rows.put(key, row::encode_holder(self.number, self.seq()));
-                if let Some((number, since)) = before {
-                    let key = key::mention_before(application, kind, attribute, case_folded, since);
-                    rows.put(key, row::encode_number(number.0));
-                }
-            }
-            if mention.attribute == Attribute::SourceId {
-                // A provider's own id is not a name that a SCIM client gave.
-                return Ok(());
-            }
             // A number that is only mentioned has no resource, and so no versions.
-            return self.fold_mentioned(rows, mention, display_name_in(changes));
+            return match &mention.name {
+                Some(name) => self.fold_mention(rows, mention, name),
+                None => Ok(()),
+            };
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;
 
         // A deleted member's departure changes the group too, and so its ETag (RFC 7644 §3.14).
         let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
-        if changes.lifecycle.is_some() || !changes.values.is_empty() || members_changed {
+        if changes.lifecycle.is_some() || !changes.values.is_none() || members_changed {
             self.fold_version(rows, changes)?;
         }
         Ok(())
+    }
+
+    fn fold_mention(
+        &self,
+        rows: &mut Overlay<'_>,
+        mention: &Mention,
+        name: &MentionedName,
+    ) -> Result<(), ProjectorError> {
+        let (application, attribute) = (self.application(), mention.attribute);
+        let case_folded = &case_folded(attribute, &name.value);
+        // A provider's log says which type an id is of; a group's list of members does not.
+        let is_untyped =
+            attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
+        let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
+        let key = key::mention(application, kind, attribute, case_folded);
+        let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
+        // Mentioning the same number again does not change since when it has the name.
+        if before.is_none_or(|(number, _)| number != self.number) {
+            rows.put(key, row::encode_holder(self.number, self.seq()));
+            if let Some((number, since)) = before {
+                let key = key::mention_before(application, kind, attribute, case_folded, since);
+                rows.put(key, row::encode_number(number.0));
+            }
+        }
+        // A provider's own id is not a name that a SCIM client gave.
+        if attribute == Attribute::SourceId {
+            return Ok(());
+        }
+        self.fold_mentioned(rows, mention, name)
     }
 
     /// Keeps the first mention of a number, and the first externalId it was mentioned by.
@@ -396,12 +454,12 @@ impl ResourceFold<'_> {
         &self,
         rows: &mut Overlay<'_>,
         mention: &Mention,
-        display: Option<String>,
+        name: &MentionedName,
     ) -> Result<(), ProjectorError> {
         let key = key::mentioned(self.application(), self.number);
         let before = rows.get(&key)?.map(|value| Mentioned::decode(&value)).transpose()?;
         let is_own_name = mention.attribute == Attribute::ExternalId;
-        let external_id = is_own_name.then(|| (mention.value.clone(), self.seq()));
+        let external_id = is_own_name.then(|| (name.value.clone(), self.seq()));
         let (mentioned, since) = match before {
             Some((before, _)) if external_id.is_none() || before.external_id.is_some() => {
                 return Ok(());
@@ -410,9 +468,9 @@ impl ResourceFold<'_> {
             None => {
                 let mentioned = Mentioned {
                     attribute: mention.attribute,
-                    value: mention.value.clone(),
+                    value: name.value.clone(),
                     resource_type: mention.resource_type,
-                    display,
+                    display: name.display.clone(),
                     external_id,
                 };
                 (mentioned, self.seq())
@@ -436,13 +494,19 @@ impl ResourceFold<'_> {
                 View::new(rows).version(application, self.number, View::NOW)?
             }
         };
-        let old = before.as_ref().and_then(|version| version.state.clone());
+        let old = before.as_ref().and_then(|version| version.state.as_ref());
         if old.is_none() && self.number != self.target {
             return Ok(()); // deleting another resource changes nothing in one that does not exist
         }
-        let mut new = old.clone().unwrap_or_default();
-        resource::apply_changes(&mut new, &changes.values)?;
-        let new = (changes.lifecycle != Some(Lifecycle::Deleted)).then_some(new);
+        let new = match (changes.lifecycle, &changes.values) {
+            (Some(Lifecycle::Deleted), _) => None,
+            (_, Values::State(state)) => Some(Document::from(Arc::clone(state))),
+            (_, Values::Changed(changed)) => {
+                Some(resource::changed(&old.cloned().unwrap_or_default(), changed)?)
+            }
+            // What is structural is folded all the same.
+            (_, Values::None | Values::Unreadable) => Some(old.cloned().unwrap_or_default()),
+        };
 
         let (resource_type, created_seq, created_at) = match (changes.lifecycle, &before) {
             (Some(Lifecycle::Created(resource_type)), _) => (resource_type, self.seq(), now),
@@ -450,8 +514,8 @@ impl ResourceFold<'_> {
             (_, None) => (self.resource_type, self.seq(), now),
         };
         let was_active = before.as_ref().is_none_or(|before| before.active);
-        let active = new.as_ref().and_then(active).unwrap_or(was_active);
-        self.fold_lookups(rows, resource_type, old.as_ref(), new.as_ref())?;
+        let active = changes.active.unwrap_or(was_active);
+        self.fold_lookups(rows, resource_type, old, new.as_ref())?;
         let existing = Set::Existing(resource_type);
         self.fold_existence(rows, existing, old.is_some(), new.is_some())?;
         if resource_type == ResourceType::USER {
@@ -475,14 +539,14 @@ impl ResourceFold<'_> {
         &self,
         rows: &mut Overlay<'_>,
         resource_type: ResourceType,
-        old: Option<&Map<String, Value>>,
-        new: Option<&Map<String, Value>>,
+        old: Option<&Document>,
+        new: Option<&Document>,
     ) -> Result<(), ProjectorError> {
         let application = self.application();
-        let [old_id, id] = [old, new].map(|state| text(state?, Attribute::Id));
-        if let Some(id) = id.filter(|_| id != old_id) {
+        let [old_id, id] = [old, new].map(|state| state?.text(Attribute::Id.name()));
+        if let Some(id) = id.filter(|id| Some(id) != old_id.as_ref()) {
             // Never removed: ids are not reused, and a deleted resource still has a history.
-            let key = key::id(application, resource_type, id);
+            let key = key::id(application, resource_type, &id);
             rows.put(key, row::encode_number(self.number.0));
         }
         for (attribute, holder) in LOOKED_UP {
@@ -622,22 +686,6 @@ impl Name<'_> {
     }
 }
 
-/// The `display` that a client sent with a mention.
-fn display_name_in(changes: &Changes) -> Option<String> {
-    let display = changes.values.iter().find(|change| change.path.attribute == "display")?;
-    serde_json::from_slice(display.new.as_deref()?).ok()
-}
-
-/// The state's `active`. Without it a user stays as it was, and a new user is active: identity providers
-/// rely on that, and removing the value is no request to enable an account.
-fn active(state: &Map<String, Value>) -> Option<bool> {
-    state.get("active").and_then(Value::as_bool)
-}
-
-fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
-    state.get(attribute.name()).and_then(Value::as_str)
-}
-
 /// The attributes that have lookup rows, each with the member of the state that holds its values.
 const LOOKED_UP: [(Attribute, &str); 4] = [
     (Attribute::UserName, "userName"),
@@ -647,20 +695,25 @@ const LOOKED_UP: [(Attribute, &str); 4] = [
 ];
 
 /// The values of a state that get lookup rows, case-folded, each once.
-fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BTreeSet<String> {
-    let Some(state) = state else { return BTreeSet::new() };
-    let values: Vec<&str> = match attribute {
-        Attribute::Email => {
-            let emails = state.get("emails").and_then(Value::as_array).into_iter().flatten();
-            emails.filter_map(|email| email.get("value")?.as_str()).collect()
+fn lookup_values(state: Option<&Document>, attribute: Attribute) -> BTreeSet<String> {
+    let mut values = BTreeSet::new();
+    let Some(state) = state else { return values };
+    let mut add = |value: Cow<'_, str>| {
+        let value = case_folded(attribute, &value);
+        if value.len() <= LOOKUP_BYTES_MAX {
+            values.insert(value);
         }
-        Attribute::Id | Attribute::UserName | Attribute::ExternalId | Attribute::DisplayName => {
-            text(state, attribute).into_iter().collect()
-        }
-        Attribute::SourceId => vec![],
     };
-    let case_folded = values.into_iter().map(|value| case_folded(attribute, value));
-    case_folded.filter(|value| value.len() <= LOOKUP_BYTES_MAX).collect()
+    match attribute {
+        Attribute::Email => state.each_text("emails", "value", add),
+        Attribute::Id | Attribute::UserName | Attribute::ExternalId | Attribute::DisplayName => {
+            if let Some(value) = state.text(attribute.name()) {
+                add(value);
+            }
+        }
+        Attribute::SourceId => {}
+    }
+    values
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ mod resource;
 mod row;
 mod scrub;
 mod set;
+mod structure;
 mod text;
 mod unauthenticated;
 mod unsettled;
@@ -52,15 +53,12 @@ pub use clock_guard::ClockFault;
 pub use command::{Decision, Durability, Stamp};
 pub use committer::{Committer, CommitterOptions, last_recorded_at};
 pub use configuration::{ConfigurationKind, ConfigurationSummary, PrivilegedGroup, SavedQuestion};
-pub use draft::Draft;
+pub use draft::{Draft, PassedPart};
 pub use error::{CommitError, ProjectorError};
 pub use failing::Failing;
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
-pub use operation::{
-    OperationSummary, action_of, action_of_observation, effect_of_observation, request_id_hash,
-    status_of,
-};
+pub use operation::{OperationSummary, effect_of_observation, request_id_hash, status_of};
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts,

@@ -55,7 +55,7 @@ impl View<'_> {
 
 #[cfg(test)]
 mod tests {
-    use event::{Fact, Header, Occasion, Timestamp};
+    use event::{Fact, Header, Occasion, Structure, Timestamp};
 
     use super::*;
     use crate::fold::fold;
@@ -72,7 +72,8 @@ mod tests {
             let (application, now) = (Application(3), Timestamp(seq as i64));
             let header =
                 Header { application, recorded_at: now, raw_clock: now, origin: None, fact };
-            fold(&mut rows, &Event { seq, header, parts: vec![] }).unwrap();
+            fold(&mut rows, &Event { seq, header, structure: Structure::default(), parts: vec![] })
+                .unwrap();
             let all = View::new(&rows).listings(application).unwrap().into_iter();
             let all: Vec<_> = all.map(|one| (one.seq, one.is_whole)).collect();
             assert_eq!(all, expected, "at {seq}");

@@ -2,8 +2,8 @@
 //! without a valid credential that were only counted share one summary.
 
 use event::{
-    Action, Application, Changes, Content, Credential, Effect, Event, Fact, Lifecycle, Method,
-    Number, Observation, Operation, Part, ResourceType, Route, Seq, Status, Timestamp,
+    Action, Application, Changes, Credential, Effect, Event, Fact, Number, Operation, Part,
+    ResourceType, Seq, Status, Timestamp,
 };
 use store::key::Class;
 
@@ -38,54 +38,10 @@ pub struct OperationSummary {
     pub request_id_hash: u64,
 }
 
-/// The action that an observation found to have happened at the upstream.
-pub fn action_of_observation(observation: &Observation, parts: &[Part]) -> Action {
-    let own = changes_of(observation.number, parts);
-    let (mut lifecycle, mut changes) = (None, false);
-    for one in own {
-        lifecycle = lifecycle.or(one.lifecycle);
-        changes |= !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty();
-    }
-    match lifecycle {
-        Some(Lifecycle::Created(_)) => Action::Create,
-        Some(Lifecycle::Deleted) => Action::Delete,
-        Some(Lifecycle::Restored) | None if disables(observation.number, parts) => Action::Disable,
-        Some(Lifecycle::Restored) => Action::Update,
-        None if changes => Action::Update,
-        None => Action::Other,
-    }
-}
-
 /// What an observation did: it changed the record, or found it as it is.
 pub fn effect_of_observation(parts: &[Part]) -> Effect {
-    let changes = parts.iter().any(|part| match &part.content {
-        Content::Changes(one) => {
-            !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty()
-        }
-        Content::Target(_)
-        | Content::Body(_)
-        | Content::Detail(_)
-        | Content::Flags(_)
-        | Content::Answer(_)
-        | Content::Entry(_)
-        | Content::Note(_) => false,
-    });
-    if changes { Effect::Applied } else { Effect::NoOp }
-}
-
-/// What an operation with these parts asked for; `Other` for reads and for other addresses.
-pub fn action_of(operation: &Operation, parts: &[Part]) -> Action {
-    let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
-    if !on_resources || operation.effect == Effect::Read {
-        return Action::Other;
-    }
-    match operation.method {
-        Method::Post => Action::Create,
-        Method::Put | Method::Patch if disables(operation.number, parts) => Action::Disable,
-        Method::Put | Method::Patch => Action::Update,
-        Method::Delete => Action::Delete,
-        Method::Get | Method::Head | Method::Other => Action::Other,
-    }
+    let mut changes = parts.iter().filter_map(|part| part.content.changes());
+    if changes.any(Changes::changes_resource) { Effect::Applied } else { Effect::NoOp }
 }
 
 /// How an operation ended.
@@ -97,31 +53,6 @@ pub fn status_of(operation: &Operation) -> Status {
         (_, ..400) => Status::Success,
         (_, _) => Status::Failure,
     }
-}
-
-fn changes_of(number: Number, parts: &[Part]) -> impl Iterator<Item = &Changes> {
-    let own = parts.iter().filter(move |part| part.subject == number);
-    own.filter_map(|part| match &part.content {
-        Content::Changes(changes) => Some(changes),
-        Content::Target(_)
-        | Content::Body(_)
-        | Content::Detail(_)
-        | Content::Flags(_)
-        | Content::Answer(_)
-        | Content::Entry(_)
-        | Content::Note(_) => None,
-    })
-}
-
-/// Whether the resource that an event is about became inactive.
-fn disables(number: Number, parts: &[Part]) -> bool {
-    let mut values = changes_of(number, parts).flat_map(|changes| &changes.values);
-    values.any(|change| {
-        change.path.schema.is_none()
-            && change.path.attribute == "active"
-            && change.old.as_deref() != Some(b"false")
-            && change.new.as_deref() == Some(b"false")
-    })
 }
 
 impl OperationSummary {
@@ -148,7 +79,7 @@ impl OperationSummary {
             Fact::Operation(op) => Some(OperationSummary {
                 number: op.number,
                 resource_type: op.resource_type,
-                action: action_of(op, &event.parts),
+                action: event.structure.action.unwrap_or(Action::Other),
                 status: status_of(op),
                 effect: op.effect,
                 http_status: op.status,
@@ -161,7 +92,7 @@ impl OperationSummary {
             Fact::Observation(seen) => Some(OperationSummary {
                 number: seen.number,
                 resource_type: seen.resource_type,
-                action: action_of_observation(seen, &event.parts),
+                action: event.structure.action.unwrap_or(Action::Other),
                 status: Status::Success,
                 effect: effect_of_observation(&event.parts),
                 http_status: 0,

@@ -149,8 +149,8 @@ mod tests {
     use event::codec::encode;
     use event::{
         Application, ApplicationAdded, Attribute, Changes, Content, Effect, Event, Fact, Header,
-        Lifecycle, Mention, Method, Number, Operation, Part, Path, ResourceType, Route, Timestamp,
-        ValueChange,
+        Lifecycle, Mention, MentionedName, Method, Number, Operation, Part, Path, ResourceType,
+        Route, Structure, Timestamp, ValueChange, Values,
     };
     use store::{Options, key};
 
@@ -173,6 +173,7 @@ mod tests {
                     profile_sha256: None,
                 }),
             },
+            structure: Structure::default(),
             parts: vec![],
         }
     }
@@ -273,12 +274,15 @@ mod tests {
             let (kind, number) = match below(8) {
                 0..3 => {
                     changes.lifecycle = Some(Lifecycle::Created(ResourceType::USER));
-                    changes.values = vec![
-                        text("id", format!("id-{next}")),
-                        // Some names are shared, and some were mentioned before.
-                        text("userName", format!("name-{}", below(400))),
-                        text("externalId", format!("external-{}", below(400))),
-                    ];
+                    // Some names are shared, and some were mentioned before.
+                    let (name, own) = (below(400), below(400));
+                    let state = serde_json::json!({
+                        "externalId": format!("external-{own}"),
+                        "id": format!("id-{next}"),
+                        "userName": format!("name-{name}"),
+                    });
+                    changes.values =
+                        Values::State(std::sync::Arc::new(state.to_string().into_bytes()));
                     living.push(Number(next));
                     next += 1;
                     (ResourceType::USER, Number(next - 1))
@@ -287,9 +291,8 @@ mod tests {
                     let value = format!("name-{}", below(400));
                     changes.mention = Some(Mention {
                         attribute: Attribute::UserName,
-                        folded: value.clone(),
-                        value,
                         resource_type: ResourceType::USER,
+                        name: Some(MentionedName { value, display: None }),
                     });
                     next += 1;
                     (ResourceType::USER, Number(next - 1))
@@ -300,7 +303,8 @@ mod tests {
                     (ResourceType::USER, gone)
                 }
                 5 if !living.is_empty() => {
-                    changes.values = vec![text("externalId", format!("external-{}", below(400)))];
+                    changes.values =
+                        vec![text("externalId", format!("external-{}", below(400)))].into();
                     (ResourceType::USER, living[below(living.len())])
                 }
                 6 if !members.is_empty() => {
@@ -336,8 +340,9 @@ mod tests {
                 origin: None,
                 fact: Fact::Operation(operation),
             };
-            let part = Part { subject: number, content: Content::Changes(changes) };
-            log.push(Event { seq, header, parts: vec![part] });
+            let part = Part::new(number, Content::Changes(changes));
+            let structure = Structure::default();
+            log.push(Event { seq, header, structure, parts: vec![part] });
         }
         log
     }

@@ -1,16 +1,46 @@
 //! Applies resolved changes to a resource's attributes.
 
+use std::collections::BTreeSet;
+
+use canonical::Document;
 use event::{Element, Path, ValueChange};
 use serde_json::{Map, Value};
 
 use crate::error::ProjectorError;
+
+/// The state with the changes applied, in order. Only the members that change are parsed.
+///
+/// # Errors
+/// When the state or a value is not JSON; decide never stores such a value.
+pub(crate) fn changed(
+    state: &Document,
+    changes: &[ValueChange],
+) -> Result<Document, ProjectorError> {
+    let name = |change: &'_ ValueChange| -> String {
+        change.path.schema.as_ref().unwrap_or(&change.path.attribute).clone()
+    };
+    let names: BTreeSet<String> = changes.iter().map(name).collect();
+    let mut members = Map::new();
+    for name in &names {
+        if let Some(value) = state.get(name) {
+            let value = serde_json::from_slice(value).map_err(ProjectorError::Value)?;
+            members.insert(name.clone(), value);
+        }
+    }
+    apply_changes(&mut members, changes)?;
+    let written: Vec<(&str, Option<Vec<u8>>)> =
+        names.iter().map(|name| (name.as_str(), members.get(name).map(canonical::json))).collect();
+    let written: Vec<(&str, Option<&[u8]>)> =
+        written.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+    state.with(&written).map_err(|_| ProjectorError::row("a version"))
+}
 
 /// Applies the changes to the state, in order. Absent and empty are the same (RFC 7643 §2.5), so a
 /// complex attribute, list or extension that becomes empty is removed. Missing ones are created.
 ///
 /// # Errors
 /// When a value is not JSON; decide never stores such a value.
-pub(crate) fn apply_changes(
+fn apply_changes(
     state: &mut Map<String, Value>,
     changes: &[ValueChange],
 ) -> Result<(), ProjectorError> {

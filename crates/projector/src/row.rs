@@ -1,11 +1,15 @@
 //! The values of rows. Their form may change with any release: raise the fold version, and the next
 //! start makes all rows again.
 
+use std::borrow::Cow;
+
+use canonical::Document;
 use event::codec::{decode_row, encode_row};
 use event::{
     Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp, UpstreamSet,
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::key;
@@ -230,17 +234,36 @@ impl OperationCounts {
     }
 }
 
-/// The counts up to the last operation on a resource or person, and how many of its writes failed since one
-/// that did not.
-pub(crate) fn encode_places(counts: OperationCounts, failures: u64) -> Vec<u8> {
-    [&counts.encode()[..], &failures.to_be_bytes()].concat()
+/// What is known of a resource or person up to the last event that concerned it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct ResourceHead {
+    /// Its operations.
+    pub counts: OperationCounts,
+    /// How many of its writes failed since one that did not.
+    pub failures: u64,
+    /// The event that last changed its values, or whether it exists.
+    pub state: Option<Seq>,
+    /// The event that last changed its members.
+    pub members: Option<Seq>,
+    /// The event by which it last joined or left something.
+    pub memberships: Option<Seq>,
 }
 
-pub(crate) fn decode_places(bytes: &[u8]) -> Result<(OperationCounts, u64), ProjectorError> {
-    let what = "an operation's places";
-    let (counts, failures) =
-        bytes.split_last_chunk::<8>().ok_or_else(|| ProjectorError::row(what))?;
-    Ok((OperationCounts::decode(counts)?, u64::from_be_bytes(*failures)))
+impl ResourceHead {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        let OperationCounts { concerned, own } = self.counts;
+        let stored = (concerned, own, self.failures, self.state, self.members, self.memberships);
+        encode(ResourceHead::WHAT, &stored)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<ResourceHead, ProjectorError> {
+        let (concerned, own, failures, state, members, memberships) =
+            decode(ResourceHead::WHAT, bytes)?;
+        let counts = OperationCounts { concerned, own };
+        Ok(ResourceHead { counts, failures, state, members, memberships })
+    }
+
+    const WHAT: &str = "what is known of a resource";
 }
 
 /// The state of a resource from one event until the next version.
@@ -258,8 +281,9 @@ pub struct Version {
     pub modified_at: Timestamp,
     /// Whether the account is enabled; meaningful for users only.
     pub active: bool,
-    /// The attributes without members; `None` once the resource was deleted.
-    pub state: Option<Map<String, Value>>,
+    /// The attributes without members; `None` once the resource was deleted. Of a resource whose values
+    /// cannot be read it is empty.
+    pub state: Option<Document>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -271,19 +295,18 @@ struct StoredVersion<'a> {
     active: bool,
     /// Canonical JSON.
     #[serde(borrow)]
-    state: Option<&'a [u8]>,
+    state: Option<&'a Bytes>,
 }
 
 impl Version {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
-        let state = self.state.as_ref().map(canonical::object);
         let stored = StoredVersion {
             resource_type: self.resource_type.0,
             created_seq: self.created_seq,
             created_at: self.created_at,
             modified_at: self.modified_at,
             active: self.active,
-            state: state.as_deref(),
+            state: self.state.as_ref().map(|state| Bytes::new(state.bytes())),
         };
         encode_row(&stored).map_err(ProjectorError::encoding("a version"))
     }
@@ -292,8 +315,7 @@ impl Version {
         let what = "a version";
         let stored: StoredVersion<'_> =
             decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
-        let state = stored.state.map(serde_json::from_slice).transpose();
-        let state = state.map_err(|_| ProjectorError::row(what))?;
+        let state = stored.state.map(|state| Document::from_canonical(state.to_vec()));
         Ok(Version {
             seq: key::version_seq(key).ok_or_else(|| ProjectorError::row(what))?,
             resource_type: ResourceType(stored.resource_type),
@@ -310,7 +332,7 @@ impl Version {
         let what = "a version";
         let stored: StoredVersion<'_> =
             decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
-        let identity = stored.state.map(Identity::of).transpose();
+        let identity = stored.state.map(|state| Identity::of(state)).transpose();
         identity.map_err(|_| ProjectorError::row(what))
     }
 
@@ -321,17 +343,27 @@ impl Version {
     }
 
     /// The SCIM id, while the resource exists.
-    pub fn id(&self) -> Option<&str> {
-        self.state.as_ref()?.get("id")?.as_str()
+    pub fn id(&self) -> Option<Cow<'_, str>> {
+        self.state.as_ref()?.text("id")
+    }
+
+    /// The attributes as a tree; empty once the resource was deleted.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn attributes(&self) -> Result<Map<String, Value>, ProjectorError> {
+        let state = self.state.as_ref().map(Document::to_map).transpose();
+        Ok(state.map_err(|_| ProjectorError::row("a version"))?.unwrap_or_default())
     }
 
     /// An attribute as text, while the resource exists and has it. If a custom schema or a careless
     /// upstream made it something else than a string, its JSON text.
     pub fn text(&self, attribute: &str) -> Option<String> {
-        match self.state.as_ref()?.get(attribute)? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => Some(canonical::text(other)),
+        let state = self.state.as_ref()?;
+        match state.get(attribute)? {
+            b"null" => None,
+            [b'"', ..] => state.text(attribute).map(Cow::into_owned),
+            other => Some(String::from_utf8_lossy(other).into_owned()),
         }
     }
 }

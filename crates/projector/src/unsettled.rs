@@ -5,8 +5,7 @@
 //! only disable the account.
 
 use event::{
-    Application, Changes, Content, Effect, Event, Method, Number, Observation, Operation, Seq,
-    Timestamp, Verdict,
+    Application, Effect, Event, Method, Number, Observation, Operation, Seq, Timestamp, Verdict,
 };
 use store::key;
 
@@ -46,8 +45,7 @@ pub struct Settled {
 impl Doubt {
     /// The doubt that an operation leaves; `None` if its outcome is certain.
     fn of(event: &Event, operation: &Operation) -> Option<Doubt> {
-        let is_forwarded =
-            event.parts.iter().any(|part| matches!(part.content, Content::Answer(_)));
+        let is_forwarded = event.structure.forwarded;
         let is_in_doubt = match operation.effect {
             Effect::Unknown | Effect::Unverified => true,
             Effect::Applied | Effect::NoOp => is_forwarded && operation.method == Method::Delete,
@@ -117,10 +115,8 @@ pub(crate) fn fold_settled(
     seen: &Observation,
 ) -> Result<(), ProjectorError> {
     let application = event.header.application;
-    let changed = event.parts.iter().any(|part| match &part.content {
-        Content::Changes(Changes { mention, .. }) => mention.is_none(),
-        _ => false,
-    });
+    let mut changes = event.parts.iter().filter_map(|part| part.content.changes());
+    let changed = changes.any(|changes| changes.mention.is_none());
     for seq in &seen.settles {
         let Some(mut doubt) = View::new(rows).doubt(*seq)? else { continue };
         let at = event.header.recorded_at;

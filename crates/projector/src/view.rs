@@ -10,7 +10,7 @@ use store::{Direction, ReadRows, Row, Store, StoreError};
 
 use crate::error::ProjectorError;
 use crate::holder::Holder;
-use crate::row::{self, Gap, Identity, Mentioned, Recorder, Version};
+use crate::row::{self, Gap, Identity, Mentioned, Recorder, ResourceHead, Version};
 use crate::text::unique;
 
 mod configuration;
@@ -435,6 +435,31 @@ impl<'a> View<'a> {
     pub fn gaps(&self, seq: Seq) -> Result<Vec<Gap>, ProjectorError> {
         let Some(seq) = self.until(seq) else { return Ok(vec![]) };
         self.collect(&key::gaps(seq), |_, value| row::decode("a gap", value))
+    }
+
+    /// What is known of a resource or person up to the last event that concerned it.
+    pub(crate) fn resource_head(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<ResourceHead, ProjectorError> {
+        let value = self.rows.get(&key::resource_head(application, number))?;
+        value.map_or(Ok(ResourceHead::default()), |value| ResourceHead::decode(&value))
+    }
+
+    /// The last event that changed who exists or is active in an application.
+    pub(crate) fn population(
+        &self,
+        application: Application,
+    ) -> Result<Option<Seq>, ProjectorError> {
+        let value = self.rows.get(&key::population(application))?;
+        value.map(|value| row::decode_seq("a population", &value)).transpose()
+    }
+
+    /// The last event about what was watched.
+    pub(crate) fn coverage(&self) -> Result<Option<Seq>, ProjectorError> {
+        let value = self.rows.get(&key::coverage())?;
+        value.map(|value| row::decode_seq("the coverage", &value)).transpose()
     }
 
     pub(crate) fn recorder(&self) -> Result<Option<Recorder>, ProjectorError> {

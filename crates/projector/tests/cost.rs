@@ -41,7 +41,7 @@ fn draft(group: u32, created: bool, joined: std::ops::Range<u32>) -> Draft {
         joined: joined.clone().map(Number).collect(),
         ..Changes::default()
     };
-    let part = Part { subject: Number(group), content: Content::Changes(changes) };
+    let part = Part::new(Number(group), Content::Changes(changes));
     let origin = Origin {
         credential: Credential(2),
         client: None,

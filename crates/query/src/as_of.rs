@@ -224,7 +224,7 @@ fn member_of(
     let version = view.version(application, number, seq)?;
     let version = version.filter(|version| version.state.is_some());
     let id = match version.as_ref().and_then(Version::id) {
-        Some(id) => Some(id.to_owned()),
+        Some(id) => Some(id.into_owned()),
         None => scim_id(view, application, number)?,
     };
     Ok(Member { number, since, via, version, id })

@@ -7,6 +7,7 @@ use projector::ProjectorError;
 use store::key::Set;
 
 use crate::record::Record;
+use crate::values::changed;
 
 /// The event that set or removed a value.
 #[derive(Clone, PartialEq, Debug)]
@@ -77,10 +78,12 @@ pub(crate) fn values(
             Content::Changes(Changes { values, .. }) => Some(values),
             _ => None,
         });
-        for change in values.flatten() {
-            // Events come newest first, so skip what a newer event has set.
-            if !causes.iter().any(|cause| replaces(cause, &change.path)) {
-                causes.push(Cause { what: What::Value(change), seq });
+        for values in values {
+            for change in changed(&values)?.into_owned() {
+                // Events come newest first, so skip what a newer event has set.
+                if !causes.iter().any(|cause| replaces(cause, &change.path)) {
+                    causes.push(Cause { what: What::Value(change), seq });
+                }
             }
         }
     }

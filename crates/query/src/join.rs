@@ -15,6 +15,7 @@ use crate::entry::{Entry, truth};
 use crate::error::Error;
 use crate::record::Record;
 use crate::shown::Shown;
+use crate::values;
 
 /// Maximum time between a provider's entry and the request that it is about.
 const APART_MICROS_MAX: i64 = 15 * 60 * 1_000_000;
@@ -189,7 +190,9 @@ fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
     let mut changed = std::collections::BTreeMap::<String, Option<String>>::new();
     for part in event.parts.iter().filter(|part| part.subject == number) {
         if let Content::Changes(changes) = &part.content {
-            for change in &changes.values {
+            // A damaged state agrees with nothing.
+            let values = values::changed(&changes.values).unwrap_or_default();
+            for change in values.iter() {
                 let new = change.new.as_deref().and_then(|text| serde_json::from_slice(text).ok());
                 changed
                     .insert(change.path.to_string().to_ascii_lowercase(), new.as_ref().map(text));

@@ -50,6 +50,7 @@ pub mod sign_in;
 mod standpoint;
 mod token;
 mod type_names;
+mod values;
 pub mod visit;
 mod why;
 

@@ -15,7 +15,7 @@ mod counts;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
-use event::codec::decode_header;
+use event::codec::decode;
 use event::{
     Action, Application, CodeKind, Credential, Effect, Number, ResourceType, Seq,
     Source as ImportSource, Status, Timestamp,
@@ -463,9 +463,8 @@ impl<'a> Log<'a> {
         // Clients choose request ids, and can make two with the same hash.
         let seq = summary.seq;
         let bytes = self.store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
-        let header =
-            decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;
-        Ok(header.origin.is_some_and(|origin| origin.request_id == *id))
+        let event = decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+        Ok(event.header.origin.is_some_and(|origin| origin.request_id == *id))
     }
 }
 

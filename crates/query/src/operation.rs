@@ -7,9 +7,7 @@ use event::{
     Action, Application, CodeKind, Credential, Effect, Event, EventId, Fact, Imported, Number,
     Observation, Operation, ResourceType, Seq, Status, Timestamp, Unauthenticated, Verdict,
 };
-use projector::{
-    Identity, ProjectorError, action_of, action_of_observation, effect_of_observation, status_of,
-};
+use projector::{Identity, ProjectorError, effect_of_observation, status_of};
 use scim::ScimType;
 use serde_json::{Number as JsonNumber, Value};
 use store::key::Moment;
@@ -22,6 +20,7 @@ use crate::join::{explained, explaining};
 use crate::record::Record;
 use crate::shown::{Shown, What, json_value};
 use crate::type_names::TypeNames;
+use crate::values::changed;
 
 /// The status of every counted request.
 pub(crate) const UNAUTHENTICATED: u16 = 401;
@@ -155,7 +154,7 @@ impl<'a> Operations<'a> {
             source_ip: origin.and_then(|origin| origin.client).map(|client| client.to_string()),
             user_agent: origin.map(|origin| origin.user_agent.clone()),
             request_id: origin.map(|origin| origin.request_id.clone()),
-            changed_paths: shown.changed_paths().into_iter().collect(),
+            changed_paths: shown.changed_paths()?.into_iter().collect(),
             flags: shown.flags(),
             ..row::Operation::default()
         })
@@ -184,7 +183,7 @@ impl<'a> Operations<'a> {
             })
         });
         Ok(row::Operation {
-            action: action_of(operation, &shown.event.parts).name().to_owned(),
+            action: shown.action().name().to_owned(),
             resource_type: self.types.name(operation.resource_type).map(str::to_owned),
             status: status_of(operation).name().to_owned(),
             http_status: Some(operation.status),
@@ -208,7 +207,7 @@ impl<'a> Operations<'a> {
         let effect = effect_of_observation(&shown.event.parts);
         let verdict = Some(seen.verdict).filter(|verdict| *verdict != Verdict::None);
         Ok(row::Operation {
-            action: action_of_observation(seen, &shown.event.parts).name().to_owned(),
+            action: shown.action().name().to_owned(),
             resource_type: self.types.name(seen.resource_type).map(str::to_owned),
             status: Status::Success.name().to_owned(),
             effect: Some(effect.name().to_owned()),
@@ -364,7 +363,7 @@ impl<'a> Operations<'a> {
         let mut rows = vec![];
         for (subject, changes) in shown.changes() {
             let mut own = vec![];
-            for change in &changes.values {
+            for change in changed(&changes.values)?.iter() {
                 let what = "a changed value";
                 let op = op(change.old.as_ref(), change.new.as_ref());
                 let old = json_value(change.old.as_deref(), what)?;

@@ -1,6 +1,7 @@
 //! Reference lists: who is employed, who left and when; SCIM does not have them. An upload is CSV with a
 //! heading row, or a JSON array of objects. Only known columns are kept.
 
+use canonical::Document;
 use std::collections::BTreeSet;
 
 use event::{Application, Attribute, Timestamp};
@@ -192,15 +193,16 @@ impl Roster {
     }
 
     /// Whether a user's state has one of the names.
-    pub(crate) fn has(&self, state: &Map<String, Value>) -> bool {
-        let has = |attribute: Attribute, value: Option<&Value>| {
-            let value = value.and_then(Value::as_str);
-            value.is_some_and(|value| self.0.contains(&(attribute, case_folded(attribute, value))))
+    pub(crate) fn has(&self, state: &Document) -> bool {
+        let has = |attribute: Attribute, value: &str| {
+            self.0.contains(&(attribute, case_folded(attribute, value)))
         };
-        let emails = state.get("emails").and_then(Value::as_array).into_iter().flatten();
-        has(Attribute::UserName, state.get("userName"))
-            || has(Attribute::ExternalId, state.get("externalId"))
-            || emails.into_iter().any(|email| has(Attribute::Email, email.get("value")))
+        let named = |attribute: Attribute| {
+            state.text(attribute.name()).is_some_and(|value| has(attribute, &value))
+        };
+        let mut by_email = false;
+        state.each_text("emails", "value", |value| by_email |= has(Attribute::Email, &value));
+        by_email || named(Attribute::UserName) || named(Attribute::ExternalId)
     }
 }
 

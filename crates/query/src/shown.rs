@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use answers::row;
 use event::{
-    Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method,
-    Number, Observation, Operation, Part, Route, Unauthenticated,
+    Action, Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported,
+    Method, Number, Observation, Operation, Part, Route, Unauthenticated,
 };
+use projector::ProjectorError;
 use serde_json::{Map, Number as JsonNumber, Value};
 
 use crate::error::Error;
 use crate::type_names::TypeNames;
+use crate::values::changed;
 
 /// An event that the list of operations shows.
 pub(crate) struct Shown<'a> {
@@ -111,20 +113,25 @@ impl<'a> Shown<'a> {
 
     pub(crate) fn changes(&self) -> impl Iterator<Item = (Number, &'a Changes)> {
         self.event.parts.iter().filter_map(|part| match part {
-            Part { subject, content: Content::Changes(changes) } => Some((*subject, changes)),
+            Part { subject, content: Content::Changes(changes), .. } => Some((*subject, changes)),
             Part { .. } => None,
         })
     }
 
-    pub(crate) fn changed_paths(&self) -> BTreeSet<String> {
+    /// What was asked for, or found to have happened.
+    pub(crate) fn action(&self) -> Action {
+        self.event.structure.action.unwrap_or(Action::Other)
+    }
+
+    pub(crate) fn changed_paths(&self) -> Result<BTreeSet<String>, ProjectorError> {
         let mut paths = BTreeSet::new();
         for (_, changes) in self.changes() {
-            paths.extend(changes.values.iter().map(|change| change.path.to_string()));
+            paths.extend(changed(&changes.values)?.iter().map(|change| change.path.to_string()));
             if !changes.joined.is_empty() || !changes.left.is_empty() {
                 paths.insert("members".to_owned());
             }
         }
-        paths
+        Ok(paths)
     }
 
     /// The group that one of the given members joined or left.
@@ -187,7 +194,8 @@ impl<'a> Shown<'a> {
                 | Content::Flags(_)
                 | Content::Answer(_)
                 | Content::Entry(_)
-                | Content::Note(_) => {}
+                | Content::Note(_)
+                | Content::Unreadable(_) => {}
             }
         }
         let method = self.method(operation).to_owned();

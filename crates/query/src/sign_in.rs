@@ -400,7 +400,7 @@ impl Query {
                 return told(Err(Error::from(fault)));
             }
             let fact = Fact::IdentitySet(IdentitySet { number, role, sha256, issuer });
-            let part = Part { subject: Number::NOBODY, content: Content::Note(note) };
+            let part = Part::new(Number::NOBODY, Content::Note(note));
             let origin = Some(origin);
             let event = Draft { application, origin, fact, parts: vec![part], passed: vec![] };
             Ok(Decision { events: vec![event], reply: Ok(Proven::Valid(number)) })

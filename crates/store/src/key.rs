@@ -48,7 +48,7 @@
 //! | 39   | access         | !seq u64                                     | application u32, credential u32, all applications u32 | once |
 //! | 40   | claim head     | application u32                              | first and last seq u64 of its claims | rewritten |
 //! | 41   | mention before | `name`, !since seq u64                       | number u32                     | once      |
-//! | 42   | resource places | application u32, number u32                 | as by resource, up to the last operation; how many writes failed since one that did not u64 | rewritten |
+//! | 42   | resource head  | application u32, number u32                  | operations that touch it and on it; how many writes failed since one that did not; the last event that changed its state, and its memberships | rewritten |
 //! | 43   | change         | application u32, !seq u64                    |                                | once      |
 //! | 44   | listing        | application u32, seq u64                     | 1 complete, 0 not u8           | once      |
 //! | 45   | settled        | application u32, the observation's seq u64, seq u64 |                         | once      |
@@ -60,6 +60,8 @@
 //! | 51   | failing        | application u32, number u32                  | seq u64 of the last write, how many failed since one that did not u64 | removed |
 //! | 52   | review         | application u32, !seq u64                    |                                | once      |
 //! | 53   | identity       | SHA-256 of issuer and subject                | credential u32                 | once      |
+//! | 54   | population     | application u32                              | seq u64 of the last event that changed who exists or is active | rewritten |
+//! | 55   | coverage       |                                              | seq u64 of the last event about what was watched | rewritten |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -117,7 +119,7 @@ const REFERENCE_LIST: u8 = 38;
 const ACCESS: u8 = 39;
 const CLAIM_HEAD: u8 = 40;
 const MENTION_BEFORE: u8 = 41;
-const RESOURCE_PLACES: u8 = 42;
+const RESOURCE_HEAD: u8 = 42;
 const CHANGE: u8 = 43;
 const LISTING: u8 = 44;
 const SETTLED: u8 = 45;
@@ -129,6 +131,8 @@ const SAVED_QUESTION: u8 = 50;
 const FAILING: u8 = 51;
 const REVIEW: u8 = 52;
 const IDENTITY: u8 = 53;
+const POPULATION: u8 = 54;
+const COVERAGE: u8 = 55;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -577,9 +581,9 @@ pub fn by_resource(application: Application, number: Number, seq: Seq) -> Vec<u8
     Key::new(BY_RESOURCE).app(application).u32(number.0).u64(!seq).0
 }
 
-/// How many operations are on a resource or person, or touch it.
-pub fn resource_places(application: Application, number: Number) -> Vec<u8> {
-    Key::new(RESOURCE_PLACES).app(application).u32(number.0).0
+/// What is known of a resource or person up to the last event that concerned it.
+pub fn resource_head(application: Application, number: Number) -> Vec<u8> {
+    Key::new(RESOURCE_HEAD).app(application).u32(number.0).0
 }
 
 /// The operations in a range that are on a resource or person, or touch it, newest first.
@@ -623,6 +627,16 @@ pub fn seconds_after(seconds: i64) -> KeyRange {
 /// Whether the recorder runs.
 pub fn recorder() -> Vec<u8> {
     Key::new(RECORDER).0
+}
+
+/// The last event that changed who exists or is active in an application.
+pub fn population(application: Application) -> Vec<u8> {
+    Key::new(POPULATION).app(application).0
+}
+
+/// The last event about what was watched.
+pub fn coverage() -> Vec<u8> {
+    Key::new(COVERAGE).0
 }
 
 /// A gap in the record; `seq` is the event that reported it.

@@ -8,12 +8,10 @@
 //! bench --compare 1M.json 10M.json       # what grows with the number of operations
 //! bench --compare old.json               # measures, and shows what became slower since
 //! bench --only writes --peers            # beside public SCIM servers and PostgreSQL
-//! bench --only writes --profile          # where the instructions of a create go
 //! ```
 
 mod answers;
 mod bodies;
-mod callgrind;
 mod child;
 mod compare;
 mod crowd;
@@ -29,7 +27,6 @@ mod machine;
 mod pages;
 mod peers;
 mod play;
-mod profile;
 mod questions;
 mod random;
 mod rebuild;
@@ -54,7 +51,6 @@ use store::{Options, Store, with_causes};
 use crate::child::ChildArguments;
 use crate::machine::{Busy, Machine};
 use crate::play::Filled;
-use crate::profile::ProfileArguments;
 use crate::table::{Report, Row};
 use crate::yardstick::Yardstick;
 
@@ -97,9 +93,6 @@ struct Arguments {
     /// Also measure public SCIM servers and PostgreSQL, as far as they can be had
     #[arg(long)]
     peers: bool,
-    /// Also count the instructions of a create by stage, with valgrind
-    #[arg(long)]
-    profile: bool,
     /// Compare this run with an earlier result; with two results, measure nothing
     #[arg(long, num_args = 1..=2, value_names = ["A.json", "B.json"])]
     compare: Vec<PathBuf>,
@@ -110,9 +103,6 @@ enum Child {
     /// A server that is measured; started by the bench itself
     #[command(hide = true)]
     ServeChild(ChildArguments),
-    /// Creates that valgrind counts; started by the bench itself
-    #[command(hide = true)]
-    ProfileChild(ProfileArguments),
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,7 +151,6 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ran = match (&arguments.child, arguments.compare.as_slice()) {
         (Some(Child::ServeChild(child)), _) => child::run(child),
-        (Some(Child::ProfileChild(child)), _) => profile::run(child),
         (None, [first, second]) => compare::files(first, second).and_then(|text| print(&text)),
         (None, _) => measure(&arguments),
     };
@@ -234,10 +223,6 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     if arguments.peers {
         tell("peers");
         rows.extend(peers::measure(&plan, &filled)?);
-    }
-    if arguments.profile {
-        tell("instructions of a create");
-        rows.extend(profile::measure(&plan, &filled)?);
     }
     rows.push(yardstick.row());
 

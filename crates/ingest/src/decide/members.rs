@@ -100,6 +100,7 @@ impl Deciding<'_> {
         let mut known: BTreeMap<Number, Member> = BTreeMap::new();
         let renderer = Renderer { view: self.view, context: self.context, seq: View::NOW };
         let mut compared = 0;
+        let mut named = vec![];
         // A refusal because of a member concerns the group.
         let at = |stop: Stop| match stop {
             Stop::Refused(error, _) => Stop::Refused(error, group),
@@ -111,6 +112,7 @@ impl Deciding<'_> {
                     for member in members {
                         let number = self.member_number(member).map_err(at)?;
                         self.check_unknown(group)?;
+                        named.push(number);
                         pending.set(number, true)?;
                     }
                 }
@@ -118,6 +120,7 @@ impl Deciding<'_> {
                     for id in ids {
                         let id = self.member_id(id).map_err(|error| at(error.into()))?;
                         if let Some(number) = self.known_member(&id)? {
+                            named.push(number);
                             pending.set(number, false)?;
                         }
                     }
@@ -134,6 +137,7 @@ impl Deciding<'_> {
                     for member in members {
                         let number = self.member_number(member).map_err(at)?;
                         self.check_unknown(group)?;
+                        named.push(number);
                         pending.set(number, true)?;
                     }
                 }
@@ -159,6 +163,6 @@ impl Deciding<'_> {
                 }
             }
         }
-        Ok(pending.changes())
+        Ok(MemberChanges { named, ..pending.changes() })
     }
 }

@@ -1,10 +1,10 @@
 //! Finds the subject of a refused request, and the number of a new resource.
 
+use canonical::Document;
 use event::{Attribute, Number, ResourceType};
 use projector::ProjectorError;
-use serde_json::{Map, Value};
 
-use super::{Deciding, Intent, text};
+use super::{Deciding, Intent};
 use crate::numbers::{IntendedSubject, Names};
 use crate::outcome::Stop;
 
@@ -36,8 +36,8 @@ impl Deciding<'_> {
         }
     }
 
-    pub(super) fn names_of(&self, state: &Map<String, Value>) -> Names {
-        Names::of_attributes(self.stored_type, state)
+    pub(super) fn names_of(&self, state: &Document) -> Names {
+        Names::of_state(self.stored_type, state)
     }
 
     /// The intended subject of a refused create. Sets `holders` to those who hold its name.
@@ -49,11 +49,9 @@ impl Deciding<'_> {
 
     /// The number of a new resource: that of an earlier mention if no resource has had it, the
     /// externalId's mention first; else a fresh one.
-    pub(super) fn number_for(
-        &mut self,
-        attributes: &Map<String, Value>,
-    ) -> Result<Number, ProjectorError> {
-        let id = text(attributes, Attribute::Id).filter(|_| self.decided_upstream);
+    pub(super) fn number_for(&mut self, state: &Document) -> Result<Number, ProjectorError> {
+        let text = |attribute: Attribute| state.text(attribute.name());
+        let id = text(Attribute::Id).filter(|_| self.decided_upstream);
         let id = id.map(|id| (Attribute::Id, id));
         let named =
             [Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName].into_iter();
@@ -61,12 +59,11 @@ impl Deciding<'_> {
         let names_one = |one: &Attribute| {
             *one != Attribute::DisplayName || self.stored_type == ResourceType::GROUP
         };
-        let named = named.filter(names_one).filter_map(|one| Some((one, text(attributes, one)?)));
-        let emails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten();
-        let emails = emails.filter_map(|email| email.get("value").and_then(Value::as_str));
-        let emails = emails.map(|email| (Attribute::Email, email));
-        let names: Vec<_> = id.into_iter().chain(named).chain(emails).collect();
-        let external_id = self.names_of(attributes).external_id;
+        let named = named.filter(names_one).filter_map(|one| Some((one, text(one)?)));
+        let mut names: Vec<_> = id.into_iter().chain(named).collect();
+        state.each_text("emails", "value", |email| names.push((Attribute::Email, email)));
+        let names: Vec<_> = names.iter().map(|(attribute, name)| (*attribute, &**name)).collect();
+        let external_id = self.names_of(state).external_id;
         let number = self.numbers.mentioned_by_any(&names, &external_id)?;
         Ok(number.unwrap_or_else(|| self.numbers.fresh()))
     }

@@ -1,7 +1,7 @@
 //! Writes that an upstream decided: our state follows what it did, without our own checks.
 
 use event::{
-    Attribute, Changes, Content, Effect, Flag, Lifecycle, Number, Part, ResourceType, Seq,
+    Attribute, Changes, Content, Effect, Flag, Lifecycle, Number, Part, ResourceType, Seq, Values,
 };
 use projector::{Doubt, ProjectorError, Stamp, Version, View};
 use scim::{MemberOperation, Resource, ScimError, Selection};
@@ -80,7 +80,7 @@ pub(crate) fn expected_attributes(
     expected.remove("id");
     match intent {
         Intent::Create(new) => {
-            expected.extend(new.state.clone());
+            expected.extend(new.state.to_map().unwrap_or_default());
             // Our generated id: the upstream gives its own.
             expected.remove("id");
         }
@@ -203,14 +203,14 @@ impl Deciding<'_> {
             return Ok(self.restore(number, version.seq, new)?.flagged(misfits));
         }
         let target = Target::of(number, version);
+        let known = target.attributes()?;
         let mut attributes = resource.attributes;
         if !is_whole {
-            attributes = partial::merge(&target.attributes, attributes);
+            attributes = partial::merge(&known, attributes);
         }
         // An answer without `active` does not say whether the account is active, so its value stays.
         if self.stored_type == ResourceType::USER
-            && let (false, Some(active)) =
-                (attributes.contains_key("active"), target.attributes.get("active"))
+            && let (false, Some(active)) = (attributes.contains_key("active"), known.get("active"))
         {
             attributes.insert("active".to_owned(), active.clone());
         }
@@ -221,14 +221,15 @@ impl Deciding<'_> {
         let members: Vec<_> = resource.members.map(operation).into_iter().collect();
         let sent = scim::diff(&Map::new(), &attributes);
         let flags = self.context.flags(self.resource_type, &sent, resource.unknown);
-        let outcome = self.change(target, attributes, &members, Answer::Nothing, |_| flags)?;
+        let new = self.replaced(&target, attributes, members)?;
+        let outcome = self.change(target, new, Answer::Nothing, flags)?;
         Ok(outcome.flagged(misfits))
     }
 
     /// Restores a resource that exists although the event at `deleted` recorded its deletion. It keeps
     /// its number: an id is never given to another resource (RFC 7643 §3.1).
     fn restore(&mut self, number: Number, deleted: Seq, new: NewResource) -> Result<Outcome, Stop> {
-        let NewResource { values, members, flags, .. } = new;
+        let NewResource { state, members, flags, .. } = new;
         let application = self.context.application;
         let shows_members = !members.is_empty();
         let mut joined = vec![];
@@ -260,13 +261,14 @@ impl Deciding<'_> {
         }
         joined.sort_unstable();
         joined.dedup();
-        let members = MemberChanges { joined, left: vec![] };
+        let members = MemberChanges { named: joined.clone(), joined, left: vec![] };
+        let values = Values::State(state.shared());
         let lifecycle = Some(Lifecycle::Restored);
         let mut outcome =
             self.applied(Reply::empty(200), number, lifecycle, values, members).flagged(flags);
         for group in groups {
             let changes = Changes { joined: vec![number], ..Changes::default() };
-            outcome.changes.push(Part { subject: group, content: Content::Changes(changes) });
+            outcome.changes.push(Part::new(group, Content::Changes(changes)));
             outcome.touches.push(group);
         }
         outcome.touches.sort_unstable();

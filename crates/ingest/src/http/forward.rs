@@ -10,7 +10,7 @@ use event::{
     Answer, BodyNote, Content, Effect, Fact, Number, Occasion, Part, ResourceType, Route, Seq,
     UpstreamSet, secret,
 };
-use projector::{CommitError, Decision, Draft, Durability, View};
+use projector::{CommitError, Decision, Draft, Durability, PassedPart, View};
 use scim::{MemberIds, ScimError, ScimType};
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ use crate::record::{Arrival, ReceivedBody};
 
 /// The status for a client that has left, which may read it all the same.
 const UNSENT: u16 = 503;
+/// At most this many of the resources in a stored answer are looked up.
+const LISTED_MAX: usize = 1_000;
 /// A longer answer to a read is described, not stored: most are lists that are polled.
 const READ_BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -165,7 +167,7 @@ async fn record_skipped(
             outcome.effect = Effect::Skipped;
             let mut event = arrival.into_draft(&outcome);
             let content = Content::Answer(no_answer(None));
-            event.parts.push(Part { subject: outcome.number, content });
+            event.parts.push(Part::new(outcome.number, content));
             let reply = (outcome.reply, outcome.effect.name());
             Ok(Decision { events: vec![event], reply })
         })
@@ -407,6 +409,12 @@ impl SentRequest {
             }
             _ => None,
         };
+        // Whom a listing shows, as far as they are on record.
+        let shown: Vec<String> = match read {
+            true => ids_in(parsed.as_ref()),
+            false => vec![],
+        };
+        let application = context.application;
         let scim_type = parsed.as_ref().and_then(|answer| answer.get("scimType")?.as_str());
         let scim_type = scim_type.and_then(ScimType::parse);
         let durability = if read { Durability::Appended } else { Durability::Synced };
@@ -459,7 +467,15 @@ impl SentRequest {
                 };
                 let effect = outcome.effect.name();
                 let mut event = arrival.into_draft(&outcome);
-                event.passed.push((outcome.number, answer));
+                let mut others = outcome.others();
+                for id in &shown {
+                    others.extend(view.number_of_id(application, stored_type, id)?);
+                }
+                others.sort_unstable();
+                others.dedup();
+                others.retain(|other| *other != outcome.number);
+                let subject = outcome.number;
+                event.passed.push(PassedPart { subject, others, content: answer });
                 let reads_back =
                     !read && (meaning.reads_back || outcome.effect == Effect::Unverified);
                 let reply = Ok((effect, stamp.seq, reads_back));
@@ -528,7 +544,7 @@ impl SentRequest {
                 let reply = outcome.reply.clone();
                 let mut event = arrival.into_draft(&outcome);
                 let subject = outcome.number;
-                event.parts.push(Part { subject, content: Content::Answer(answer) });
+                event.parts.push(Part::new(subject, Content::Answer(answer)));
                 Ok(Decision { events: vec![event], reply: (reply, stamp.seq) })
             })
             .await?;
@@ -620,6 +636,13 @@ fn results(parsed: Option<&Value>, status: u16) -> u32 {
         Some(count) => u32::try_from(count).unwrap_or(u32::MAX),
         None => u32::from(status < 300 && parsed.is_some_and(|value| value.get("id").is_some())),
     }
+}
+
+/// The ids of the resources that an answer lists, as many as a page may have.
+fn ids_in(answer: Option<&Value>) -> Vec<String> {
+    let listed = answer.and_then(|answer| answer.get("Resources")?.as_array());
+    let ids = listed.into_iter().flatten().filter_map(|one| one.get("id")?.as_str());
+    ids.take(LISTED_MAX).map(str::to_owned).collect()
 }
 
 fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number) -> Outcome {

@@ -32,7 +32,7 @@ use budget::Counted;
 use event::{Method, Number, ResourceType, Stopwatch};
 use incoming::{HasLeft, REQUEST_ID};
 use projector::{CommitError, Decision, Draft, Durability, ProjectorError, Revoked, Stamp, View};
-use scim::ScimError;
+use scim::{ScimError, Selection};
 use store::with_causes;
 
 use crate::address::Address;
@@ -185,7 +185,7 @@ impl Ingest {
     }
 
     fn show(&self, written: Written) -> Result<Vec<u8>, ProjectorError> {
-        let Written { context, number, seq, version, is_new, selection } = written;
+        let Written { context, number, seq, version, is_new, schemas, selection } = written;
         let stored_type = version.resource_type;
         let (Some(resource_type), Some(projection)) = (
             context.resource_type(stored_type),
@@ -193,10 +193,13 @@ impl Ingest {
         ) else {
             return Ok(b"{}".to_vec());
         };
+        let living = Living { number, resource_type, version, is_new };
+        if let Some(schemas) = schemas.filter(|_| is_new && selection == Selection::Default) {
+            return living.whole(&context, &schemas);
+        }
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let renderer = Renderer { view: &view, context: &context, seq };
-        let living = Living { number, resource_type, version, is_new };
         renderer.bytes(&living, &projection)
     }
 

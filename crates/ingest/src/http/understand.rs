@@ -151,9 +151,18 @@ impl Ingest {
         }
         let weight = weight(&received, method, address.route);
         let parsing = move || {
-            let (stored, parsed) = this.parse(received, token.as_deref());
             let client_request =
                 ClientRequest { context, address, method, resource_type, conditions };
+            if let Some((stored, write)) = this.plain(&client_request, &received, token.as_deref())
+            {
+                let ClientRequest { context, resource_type, conditions, .. } = client_request;
+                let selection = Selection::Default;
+                return Ok((
+                    stored,
+                    Ok(written(context, resource_type, write, conditions, selection)),
+                ));
+            }
+            let (stored, parsed) = this.parse(received, token.as_deref());
             Ok::<_, ProjectorError>((stored, this.interpret(client_request, parsed)))
         };
         let (stored, understood) = match work(weight, parsing).await {
@@ -165,6 +174,34 @@ impl Ingest {
             Ok(understood) => understood,
             Err(error) => refuse(arrival, error),
         }
+    }
+
+    /// The quick way of a create whose body is plain: what is stored of the body, and what it asks for.
+    /// `None` leaves it to [`Ingest::parse`] and [`Ingest::interpret`], which would come to the same.
+    fn plain(
+        &self,
+        request: &ClientRequest,
+        received: &body::Received,
+        token: Option<&str>,
+    ) -> Option<(ReceivedBody, Intent)> {
+        let ClientRequest { context, address, method, resource_type: stored_type, .. } = request;
+        let is_create = *method == Method::Post && address.route == Route::Collection;
+        if !is_create
+            || !address.allows(*method)
+            || !address.query.is_empty()
+            || !body::is_json(received.media_type.as_deref())
+        {
+            return None;
+        }
+        context.resource_type(*stored_type)?;
+        let id = uuid::Uuid::new_v4().to_string();
+        let new = NewResource::of_plain(context, *stored_type, id, &received.bytes)?;
+        let repeats = |token: &str| secret::stands_in(&received.bytes, &[token.to_owned()]);
+        if token.is_some_and(|token| token.is_empty() || repeats(token)) {
+            return None;
+        }
+        let stored = self.committer.gate().passed_plain(Content::Body(received.bytes.to_vec()))?;
+        Some((ReceivedBody::Stored(stored), Intent::Create(Box::new(new))))
     }
 
     /// The body as it is stored, and as parsed JSON.
@@ -293,9 +330,7 @@ impl Ingest {
                         (Selection::Default, refused)
                     }
                 };
-                let write =
-                    Write { context, resource_type: stored_type, intent, conditions, selection };
-                Ok(Understood::Record(Submission::Write(Box::new(write))))
+                Ok(written(context, stored_type, intent, conditions, selection))
             }
         }
     }
@@ -373,6 +408,18 @@ struct ClientRequest {
     method: Method,
     resource_type: ResourceType,
     conditions: Conditions,
+}
+
+/// A write that was understood.
+fn written(
+    context: Context,
+    resource_type: ResourceType,
+    intent: Intent,
+    conditions: Conditions,
+    selection: Selection,
+) -> Understood {
+    let write = Write { context, resource_type, intent, conditions, selection };
+    Understood::Record(Submission::Write(Box::new(write)))
 }
 
 /// Reads the parameters of a GET. Parameters for paging and sorting count only for lists; elsewhere

@@ -1,10 +1,13 @@
 //! Finds the subject of each entry of one decision.
 
+use canonical::Document;
 use std::collections::BTreeMap;
 
 use entra_log::Entry;
 use entra_log::said::told;
-use event::{Application, Attribute, Changes, Content, Mention, Number, Part, ResourceType};
+use event::{
+    Application, Attribute, Changes, Content, Mention, MentionedName, Number, Part, ResourceType,
+};
 use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, case_folded};
 
 /// Finds the subjects of one decision's entries.
@@ -188,10 +191,11 @@ impl<'a> People<'a> {
             };
         }
         let state = version.and_then(|version| version.state);
-        let told = state.and_then(|mut state| state.remove(own.name()));
+        let told = state.as_ref().filter(|state| state.get(own.name()).is_some());
         if is_there || told.is_some() {
             // A value that is not text equals none that an entry gives.
-            return Ok(told.map(|told| told.as_str().unwrap_or_default().to_owned()));
+            let text = |state: &Document| state.text(own.name()).unwrap_or_default().into_owned();
+            return Ok(told.map(text));
         }
         let mut mentions = self.mentions.iter();
         let here = mentions.find(|((attribute, ..), whom)| *attribute == own && **whom == number);
@@ -223,11 +227,11 @@ impl<'a> People<'a> {
         text: &str,
     ) -> Part {
         let case_folded = case_folded(attribute, text);
-        self.mentions.insert((attribute, resource_type, case_folded.clone()), number);
-        let mention =
-            Mention { attribute, value: text.to_owned(), folded: case_folded, resource_type };
+        self.mentions.insert((attribute, resource_type, case_folded), number);
+        let name = Some(MentionedName { value: text.to_owned(), display: None });
+        let mention = Mention { attribute, resource_type, name };
         let changes = Changes { mention: Some(mention), ..Changes::default() };
-        Part { subject: number, content: Content::Changes(changes) }
+        Part::new(number, Content::Changes(changes))
     }
 }
 
@@ -239,10 +243,6 @@ fn external_id_of(entry: &Entry) -> Option<&str> {
 }
 
 fn mentions(part: &Part, attribute: Attribute) -> bool {
-    match &part.content {
-        Content::Changes(changes) => {
-            changes.mention.as_ref().is_some_and(|mention| mention.attribute == attribute)
-        }
-        _ => false,
-    }
+    let mention = part.content.changes().and_then(|changes| changes.mention.as_ref());
+    mention.is_some_and(|mention| mention.attribute == attribute)
 }

@@ -155,7 +155,8 @@ fn shows_other_resource(
         Some(number) => view.version(context.application, number, View::NOW)?,
         None => None,
     };
-    let Some(recorded) = version.and_then(|version| version.state) else { return Ok(false) };
+    let Some(version) = version.filter(|version| version.state.is_some()) else { return Ok(false) };
+    let recorded = version.attributes()?;
     let attributes = attributes.unwrap_or(&recorded);
     let has_name = |(attribute, value): &(Attribute, String)| {
         let text = attributes.get(attribute.name()).and_then(Value::as_str);

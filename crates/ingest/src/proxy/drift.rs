@@ -483,9 +483,9 @@ impl DriftCheck<'_> {
         for one in &existing {
             let version = view.version(application, one.member, View::NOW)?;
             if let Some(version) = version
-                && let Some(id) = version.id().filter(|id| !listed.pages.ids.contains(*id))
+                && let Some(id) = version.id().filter(|id| !listed.pages.ids.contains(&**id))
             {
-                missing.push((id.to_owned(), version.created_seq));
+                missing.push((id.into_owned(), version.created_seq));
             }
         }
         Ok((existing.len() as u64, missing))
@@ -546,7 +546,7 @@ impl DriftCheck<'_> {
                 let value = text.as_deref().map(serde_json::from_slice);
                 value.and_then(Result::ok).unwrap_or_default()
             };
-            for change in &changes.values {
+            for change in changes.values.changed() {
                 let path = change.path.to_string();
                 push(&path, json(&change.old), json(&change.new));
             }

@@ -214,7 +214,7 @@ pub(crate) fn observe(
     let observed = RecordedObservation { number: outcome.number, parts: parts.clone() };
     if !outcome.flags.is_empty() {
         let content = Content::Flags(outcome.flags);
-        parts.push(Part { subject: outcome.number, content });
+        parts.push(Part::new(outcome.number, content));
     }
     let mut touches = outcome.touches;
     let mut events = vec![];

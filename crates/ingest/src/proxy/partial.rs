@@ -4,6 +4,7 @@
 //! should have. An attribute that is shown as empty is not missing. Of a list only the names of
 //! sub-attributes are compared, since elements come and go.
 
+use canonical::Document;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -27,7 +28,7 @@ pub(crate) fn known(
     application: Application,
     number: Number,
 ) -> Result<Option<Map<String, Value>>, ProjectorError> {
-    let mut known = None;
+    let mut known: Option<Document> = None;
     view.versions(application, number, View::NOW, &mut |version| {
         known = version.state;
         match known {
@@ -35,7 +36,7 @@ pub(crate) fn known(
             None => ControlFlow::Continue(()),
         }
     })?;
-    Ok(known)
+    known.map(|known| known.to_map()).transpose().map_err(ProjectorError::Value)
 }
 
 /// Whether a resource in an answer lacks some of what it should have. `answer` is its original JSON,

@@ -60,7 +60,7 @@ impl Ingest {
                         parts.append(&mut mentions);
                     }
                     let subject = operation.number;
-                    parts.push(Part { subject, content: Content::Answer(no_answer(Some(seq))) });
+                    parts.push(Part::new(subject, Content::Answer(no_answer(Some(seq)))));
                     let fact = Fact::Operation(operation);
                     let event = Draft { application, origin, fact, parts, passed: vec![] };
                     Ok(Decision { events: vec![event], reply: () })

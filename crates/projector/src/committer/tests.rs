@@ -8,6 +8,9 @@ use super::*;
 use crate::clock_guard::ClockFault;
 use crate::draft::Draft;
 use crate::fold::FOLD_VERSION;
+use crate::overlay::tests::MapRows;
+use crate::structure::Completion;
+use crate::view::View;
 use event::codec::{decode, holds_token};
 use event::{
     Application, Changes, Content, Effect, Fact, Method, Number, Operation, Part, RecorderStopped,
@@ -60,13 +63,15 @@ fn an_event_is_made_without_the_token_that_its_draft_holds() {
     let body = serde_json::json!({ "a": token, "b": 1 }).to_string().into_bytes();
     let target = Content::Target(format!("/Users/{token}"));
     let contents = [target, Content::Body(body), Content::Entry(token.clone().into_bytes())];
-    let parts = contents.map(|content| Part { subject: Number::NOBODY, content }).to_vec();
+    let parts = contents.map(|content| Part::new(Number::NOBODY, content)).to_vec();
     let draft = Draft { origin: Some(origin), parts, ..stopped() };
     let clock_fault = None;
     let (recorded_at, raw_clock, disk_full) = (START, START, false);
     let log = event::LogId::from_random(7);
     let stamp = Stamp { log, seq: 3, recorded_at, raw_clock, clock_fault, disk_full };
-    let (event, bytes) = event_of(draft, 3, stamp).unwrap();
+    let rows = MapRows::default();
+    let completed = event_of(draft, 3, stamp, &mut Completion::default(), &View::new(&rows));
+    let (event, bytes) = completed.unwrap();
     assert_eq!(decode(3, &bytes).unwrap(), event);
     assert!(!holds_token(&event, &bytes));
     let origin = event.header.origin.unwrap();
@@ -157,7 +162,7 @@ fn members_of(groups: [u32; 2], member: u32) -> Draft {
     };
     let part = |group| {
         let changes = Changes { joined: vec![Number(member)], ..Changes::default() };
-        Part { subject: Number(group), content: Content::Changes(changes) }
+        Part::new(Number(group), Content::Changes(changes))
     };
     let parts = groups.map(part).into();
     let fact = Fact::Operation(operation);

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use event::codec::{decode, encode, holds_token};
-use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Timestamp};
+use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Structure, Timestamp};
 use store::{RowChanges, Snapshot, Store, with_causes};
 
 use super::handles::Handles;
@@ -25,6 +25,7 @@ use crate::gate::{self, Gate};
 use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::queue::Queue;
+use crate::structure::Completion;
 use crate::view::View;
 
 /// Limits of one batch, so that its first reply does not wait too long.
@@ -386,8 +387,11 @@ fn decide_one(
     // Encode all events before folding the first, so an event that cannot be stored changes no row.
     let mut decided = Vec::with_capacity(drafts.len());
     let mut events = Vec::with_capacity(drafts.len());
+    let mut completion = Completion::default();
     for (seq, draft) in (stamp.seq..).zip(drafts) {
-        let (event, encoded) = event_of(draft, seq, stamp).map_err(Refusal::Undecided)?;
+        let view = View::new(rows);
+        let event = event_of(draft, seq, stamp, &mut completion, &view);
+        let (event, encoded) = event.map_err(Refusal::Undecided)?;
         decided.push(event);
         events.push((seq, encoded));
     }
@@ -419,16 +423,21 @@ fn refold<'a>(
     Ok(rows)
 }
 
-/// The event made of a draft that passed the gate, and its stored bytes.
+/// The event made of a draft that passed the gate, complete, and its stored bytes.
 pub(super) fn event_of(
     draft: Draft,
     seq: Seq,
     stamp: Stamp,
+    completion: &mut Completion,
+    view: &View<'_>,
 ) -> Result<(Event, Vec<u8>), ProjectorError> {
     let Draft { application, origin, fact, parts, passed } = draft;
     let Stamp { recorded_at, raw_clock, .. } = stamp;
     let header = Header { application, recorded_at, raw_clock, origin, fact };
-    let mut event = Event { seq, header, parts };
+    let mut event = Event { seq, header, structure: Structure::default(), parts };
+    if passed.is_empty() {
+        completion.complete(&mut event, view)?;
+    }
     let encoded =
         |event: &Event| encode(event).map_err(|source| ProjectorError::Event { seq, source });
     let mut bytes = encoded(&event)?;
@@ -448,10 +457,13 @@ pub(super) fn event_of(
     }
     let behind = |part: &Part| !matches!(part.content, Content::Target(_));
     let place = event.parts.iter().position(behind).unwrap_or(event.parts.len());
-    let passed = passed
-        .into_iter()
-        .map(|(subject, passed)| Part { subject, content: passed.into_content() });
+    let passed = passed.into_iter().map(|part| Part {
+        subject: part.subject,
+        others: part.others,
+        content: part.content.into_content(),
+    });
     event.parts.splice(place..place, passed);
+    completion.complete(&mut event, view)?;
     let bytes = encoded(&event)?;
     Ok((event, bytes))
 }

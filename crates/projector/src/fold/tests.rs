@@ -3,23 +3,31 @@
 use std::ops::ControlFlow;
 
 use event::{
-    ConnectionsRefused, Credential, Effect, Header, Method, Part, Path, ResourceTypeAdded, Role,
-    Route, Unauthenticated, ValueChange,
+    ConnectionsRefused, Content, Credential, Effect, Header, Method, Part, Path, ResourceTypeAdded,
+    Role, Route, Structure, Unauthenticated, ValueChange,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Direction;
 use store::key::KeyRange;
 
 use super::*;
 use crate::overlay::tests::MapRows;
+use crate::structure::Completion;
 
 const APP: Application = Application(3);
 const WHO: Number = Number(9);
 
+/// Folds an event as the committer does, which completes it first.
+fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
+    let mut event = event.clone();
+    Completion::default().complete(&mut event, &View::new(rows))?;
+    super::fold(rows, &event)
+}
+
 fn event_of(seq: Seq, application: Application, fact: Fact, parts: Vec<Part>) -> Event {
     let recorded_at = Timestamp(seq as i64);
     let header = Header { application, recorded_at, raw_clock: recorded_at, origin: None, fact };
-    Event { seq, header, parts }
+    Event { seq, header, structure: Structure::default(), parts }
 }
 
 /// Sets one attribute of a user, or with a lifecycle creates or deletes the user.
@@ -51,8 +59,8 @@ fn changed_of(
     let path = Path { schema: None, attribute: attribute.into(), element: None, sub: None };
     let new = new.map(|value| serde_json::to_vec(&value).unwrap());
     let values = vec![ValueChange { path, old: None, new }];
-    let changes = Changes { lifecycle, values, ..Changes::default() };
-    let part = Part { subject: number, content: Content::Changes(changes) };
+    let changes = Changes { lifecycle, values: values.into(), ..Changes::default() };
+    let part = Part::new(number, Content::Changes(changes));
     event_of(seq, APP, Fact::Operation(operation), vec![part])
 }
 
@@ -113,7 +121,7 @@ fn the_departure_of_a_deleted_member_is_a_version_of_its_group() {
     let with = |mut event: Event, joined: &[Number], left: &[Number]| {
         let (joined, left) = (joined.to_vec(), left.to_vec());
         let changes = Changes { joined, left, ..Changes::default() };
-        event.parts.push(Part { subject: group, content: Content::Changes(changes) });
+        event.parts.push(Part::new(group, Content::Changes(changes)));
         event
     };
     fold(&mut rows, &created(gone, 0, "userName", ResourceType::USER)).unwrap();

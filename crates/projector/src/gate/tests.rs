@@ -22,7 +22,7 @@ fn gate() -> Gate {
 /// What becomes of a text in one place of a draft.
 fn check(content: Content, expected: Content) {
     let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
-    let parts = vec![Part { subject: Number::NOBODY, content }];
+    let parts = vec![Part::new(Number::NOBODY, content)];
     let mut draft =
         Draft { application: Application::RECORDER, origin: None, fact, parts, passed: vec![] };
     gate().pass(&mut draft);
@@ -32,7 +32,7 @@ fn check(content: Content, expected: Content) {
 fn value(json: &str) -> Content {
     let path = Path { schema: None, attribute: "title".into(), element: None, sub: None };
     let values = vec![ValueChange { path, old: None, new: Some(json.as_bytes().to_vec()) }];
-    Content::Changes(Changes { values, ..Changes::default() })
+    Content::Changes(Changes { values: values.into(), ..Changes::default() })
 }
 
 #[test]
@@ -165,15 +165,20 @@ fn everywhere(text: &str) -> Draft {
     };
     let mention = Mention {
         attribute: event::Attribute::UserName,
-        value: text.to_owned(),
-        folded: text.to_owned(),
         resource_type: event::ResourceType::NONE,
+        name: Some(event::MentionedName { value: text.to_owned(), display: Some(text.to_owned()) }),
     };
+    let state = event::Values::State(std::sync::Arc::new(json.clone()));
     let values = vec![ValueChange { path, old: Some(json.clone()), new: Some(json.clone()) }];
     let contents = [
         Content::Target(format!("/Users/{text}?a={text}")),
         Content::Body(json.clone()),
-        Content::Changes(Changes { mention: Some(mention), values, ..Changes::default() }),
+        Content::Changes(Changes {
+            mention: Some(mention),
+            values: values.into(),
+            ..Changes::default()
+        }),
+        Content::Changes(Changes { values: state, ..Changes::default() }),
         Content::Detail(Detail {
             error: Some(text.to_owned()),
             method: Some(text.to_owned()),
@@ -190,7 +195,7 @@ fn everywhere(text: &str) -> Draft {
         Content::Entry(json.clone()),
         Content::Note(json),
     ];
-    let parts = contents.map(|content| Part { subject: Number::NOBODY, content }).to_vec();
+    let parts = contents.map(|content| Part::new(Number::NOBODY, content)).to_vec();
     let user_agent = text.to_owned();
     let origin = Origin { user_agent, request_id: text.to_owned(), ..Origin::default() };
     let id = Some(text.to_owned());
@@ -249,7 +254,7 @@ fn event_of(draft: Draft) -> Event {
     let Draft { application, origin, fact, parts, .. } = draft;
     let (recorded_at, raw_clock) = (event::Timestamp(0), event::Timestamp(0));
     let header = event::Header { application, recorded_at, raw_clock, origin, fact };
-    Event { seq: 0, header, parts }
+    Event { seq: 0, header, structure: event::Structure::default(), parts }
 }
 
 fn holds_token(draft: Draft) -> bool {
@@ -360,7 +365,7 @@ fn texts_within_texts_are_looked_through_at_any_depth() {
         let json = serde_json::json!(text).to_string().into_bytes();
         let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
         let content = Content::Note(json);
-        let parts = vec![Part { subject: Number::NOBODY, content }];
+        let parts = vec![Part::new(Number::NOBODY, content)];
         let mut draft =
             Draft { application: Application::RECORDER, origin: None, fact, parts, passed: vec![] };
         gate().pass(&mut draft);
@@ -402,7 +407,7 @@ fn no_place_of_a_draft_keeps_a_secret() {
             Content::Answer(answer.clone()),
             Content::Note(json),
         ];
-        let further = further.map(|content| Part { subject: Number::NOBODY, content });
+        let further = further.map(|content| Part::new(Number::NOBODY, content));
         for fact in facts(&text) {
             let mut draft = everywhere(&text);
             draft.fact = fact;
@@ -424,7 +429,8 @@ fn bytes_of(part: &Part) -> Vec<u8> {
     match &part.content {
         Content::Body(json) | Content::Entry(json) | Content::Note(json) => json.clone(),
         Content::Answer(answer) => answer.body.clone().unwrap_or_default(),
-        Content::Changes(changes) => changes.values[0].new.clone().unwrap(),
+        Content::Changes(Changes { values: event::Values::State(state), .. }) => state.to_vec(),
+        Content::Changes(changes) => changes.values.changed()[0].new.clone().unwrap(),
         _ => vec![],
     }
 }
@@ -434,13 +440,16 @@ fn what_passed_before_passes_again_when_more_is_known() {
     let gate = gate();
     let body = |text: &str| Content::Body(format!("{{\"a\":\"{text}\"}}").into_bytes());
     let stored = |passed: Vec<Passed>| {
-        let passed = passed.into_iter().map(|passed| (Number::NOBODY, passed)).collect();
+        let passed = passed
+            .into_iter()
+            .map(|passed| crate::draft::PassedPart::new(Number::NOBODY, passed))
+            .collect();
         let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
         let application = Application::RECORDER;
         let mut draft = Draft { application, origin: None, fact, parts: vec![], passed };
         gate.pass(&mut draft);
         let passed = draft.passed.into_iter();
-        passed.map(|(_, passed)| passed.into_content()).collect::<Vec<_>>()
+        passed.map(|part| part.content.into_content()).collect::<Vec<_>>()
     };
     let passed = [body("x upstream-token-1"), body("x upstream-token-2")];
     let passed = passed.map(|content| gate.passed(content)).to_vec();

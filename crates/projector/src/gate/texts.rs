@@ -3,11 +3,13 @@
 //! All kinds of fact and all fields of those with texts are spelled out, so that a new field or kind does
 //! not compile until somebody decides here what it holds.
 
+use std::sync::Arc;
+
 use event::{
     Access, Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, Detail, Element,
-    Fact, Flag, IdentitySet, Imported, Mention, Origin, Path, QuestionRemoved, QuestionSaved,
-    RecorderStarted, ReferenceListAdded, ResourceTypeAdded, ServicePrincipalSet, UpstreamSet,
-    ValueChange,
+    Fact, Flag, IdentitySet, Imported, Mention, MentionedName, Origin, Path, QuestionRemoved,
+    QuestionSaved, RecorderStarted, ReferenceListAdded, ResourceTypeAdded, ServicePrincipalSet,
+    UpstreamSet, ValueChange, Values,
 };
 
 /// Changes the texts of an event, each by what it holds.
@@ -113,14 +115,22 @@ pub(super) fn of_content(content: &mut Content, visit: &impl Visit) {
         Content::Target(target) => visit.address(target),
         Content::Body(json) => visit.body(json),
         Content::Changes(changes) => {
-            let Changes { lifecycle: _, mention, values, joined: _, left: _ } = changes;
-            if let Some(Mention { attribute: _, value, folded, resource_type: _ }) = mention {
+            let Changes { lifecycle: _, mention, active: _, values, joined: _, left: _, links: _ } =
+                changes;
+            if let Some(Mention { attribute: _, resource_type: _, name: Some(name) }) = mention {
+                let MentionedName { value, display } = name;
                 visit.text(value);
-                visit.text(folded);
+                display.iter_mut().for_each(|display| visit.text(display));
             }
-            for ValueChange { path, old, new } in values {
-                of_path(path, visit);
-                old.iter_mut().chain(new).for_each(|value| visit.json(value));
+            match values {
+                Values::None | Values::Unreadable => {}
+                Values::State(state) => visit.json(Arc::make_mut(state)),
+                Values::Changed(changed) => {
+                    for ValueChange { path, old, new } in changed {
+                        of_path(path, visit);
+                        old.iter_mut().chain(new).for_each(|value| visit.json(value));
+                    }
+                }
             }
         }
         Content::Detail(Detail { error, method, body }) => {
@@ -139,6 +149,7 @@ pub(super) fn of_content(content: &mut Content, visit: &impl Visit) {
             location.iter_mut().for_each(|location| visit.address(location));
         }
         Content::Entry(json) | Content::Note(json) => visit.json(json),
+        Content::Unreadable(_) => {}
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use event::{Content, Credential, Event, EventId, Observation, Operation, Seq, Status};
-use projector::{Identity, action_of, action_of_observation, status_of};
+use projector::{Identity, status_of};
 use scim::ScimType;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -17,6 +17,7 @@ use crate::as_of::identity_at;
 use crate::error::Error;
 use crate::operation::{Operations, UNAUTHENTICATED};
 use crate::shown::{Shown, What};
+use crate::values::changed;
 
 /// Shows items of the log as Graph does.
 pub(crate) struct Entries<'a> {
@@ -255,7 +256,7 @@ impl<'a> Entries<'a> {
         let application = shown.header().application;
         let mut rows = vec![];
         for (_, changes) in shown.changes() {
-            for change in &changes.values {
+            for change in changed(&changes.values)?.iter() {
                 rows.push(Modified {
                     display_name: change.path.to_string(),
                     old_value: change.old.as_deref().map(text).transpose()?.flatten(),
@@ -310,7 +311,7 @@ struct Facts {
 
 impl Facts {
     fn of_request(shown: &Shown<'_>, operation: &Operation) -> Facts {
-        let action = action_of(operation, &shown.event.parts);
+        let action = shown.action();
         let (step, step_type) = match action {
             event::Action::Create => ("EntryExportAdd", "export"),
             event::Action::Update => ("EntryExportUpdate", "export"),
@@ -334,7 +335,7 @@ impl Facts {
 
     fn of_look(shown: &Shown<'_>, seen: &Observation) -> Facts {
         Facts {
-            action: action_of_observation(seen, &shown.event.parts).name(),
+            action: shown.action().name(),
             status: Status::Success,
             http_status: 0,
             scim_type: None,

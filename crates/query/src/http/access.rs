@@ -73,7 +73,7 @@ impl Asked {
             number,
             all_applications,
         };
-        let part = Part { subject: number, content: Content::Target(self.target) };
+        let part = Part::new(number, Content::Target(self.target));
         let credential = origin.credential;
         let decide = move |authority: Result<(), Revoked>, _: &projector::View<'_>, _| {
             let (access, reply) = match authority {

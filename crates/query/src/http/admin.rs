@@ -226,7 +226,7 @@ impl Attempt {
             number: Number::NOBODY,
             all_applications: false,
         };
-        let part = Part { subject: Number::NOBODY, content: Content::Target(self.target) };
+        let part = Part::new(Number::NOBODY, Content::Target(self.target));
         let (origin, fact) = (Some(origin), Fact::Access(access));
         Draft { application, origin, fact, parts: vec![part], passed: vec![] }
     }

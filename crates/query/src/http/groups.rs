@@ -3,6 +3,7 @@
 use answers::row::{self, GroupSeen, GroupState, Rests};
 use answers::{EveryGroup, Members, OneGroup};
 use event::{Application, Number, ResourceType};
+use std::borrow::Cow;
 
 use super::question::{Answered, Asked};
 use super::resource;
@@ -46,7 +47,7 @@ impl Answered for EveryGroup {
 fn group_row(group: &Group, start_known: bool, privileged: bool) -> row::Group {
     let version = &group.version;
     row::Group {
-        group_id: version.id().map(str::to_owned),
+        group_id: version.id().map(Cow::into_owned),
         display_name: version.text("displayName"),
         external_id: version.text("externalId"),
         member_count: Some(group.member_count),
@@ -106,7 +107,7 @@ impl Answered for OneGroup {
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application])?;
         let answer = Found::new(record, &stand, &coverage).about(application, found.number);
-        Ok(answer.beside(beside).resource(resource::representation(&found, &base)))
+        Ok(answer.beside(beside).resource(resource::representation(&found, &base)?))
     }
 }
 

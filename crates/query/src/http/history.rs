@@ -38,7 +38,8 @@ impl Answered for Diff {
         let state = |at: Option<Seq>| -> Result<Option<Map<String, Value>>, Error> {
             let Some(at) = at else { return Ok(None) };
             let version = record.view.version(application, group.number, at)?;
-            Ok(version.and_then(|version| version.state))
+            let version = version.filter(|version| version.state.is_some());
+            Ok(version.map(|version| version.attributes()).transpose()?)
         };
         let (old, new) = (state(before)?, state(after)?);
         let who = identity(record, application, group.number, after)?;

@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use event::{
     Application, Content, Event, EvidenceAdded, Fact, Number, ReferenceListAdded, Seq, Timestamp,
 };
-use projector::{Decision, Draft, Identity, Stamp, View};
+use projector::{Decision, Draft, Identity, PassedPart, Stamp, View};
 
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
@@ -85,7 +85,8 @@ async fn append(
     // A list may be long, so check it for secrets before the decision; other decisions do not wait.
     let committer = query.committer.clone();
     let passed = spawn_blocking(move || committer.gate().passed(Content::Note(note)));
-    let passed = vec![(subject, passed.await.map_err(|_| Error::Defect)?)];
+    let passed = passed.await.map_err(|_| Error::Defect)?;
+    let passed = vec![PassedPart::new(subject, passed)];
     let decide = move |origin, _: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());

@@ -120,11 +120,11 @@ pub(super) fn existence(resource: &Resource) -> (Exists, Seq) {
 }
 
 /// The resource in the words of SCIM (RFC 7643 §3), without members and groups.
-pub(super) fn representation(found: &Resource, base: &str) -> Option<ScimResource> {
-    match &found.existence {
-        Existence::Exists(version) => Some(ScimResource(in_scim(version, base))),
+pub(super) fn representation(found: &Resource, base: &str) -> Result<Option<ScimResource>, Error> {
+    Ok(match &found.existence {
+        Existence::Exists(version) => Some(ScimResource(in_scim(version, base)?)),
         Existence::NotYet { .. } | Existence::Deleted { .. } => None,
-    }
+    })
 }
 
 /// A user or group known only from a provider's log.
@@ -164,8 +164,8 @@ pub(super) fn imported(
     })
 }
 
-fn in_scim(version: &Version, base: &str) -> Map<String, Value> {
-    let mut resource: Map<String, Value> = version.state.clone().unwrap_or_default();
+fn in_scim(version: &Version, base: &str) -> Result<Map<String, Value>, Error> {
+    let mut resource = version.attributes()?;
     let name = core_type_name(version.resource_type);
     let mut schemas: Vec<Value> = vec![];
     schemas.extend(name.map(|name| format!("urn:ietf:params:scim:schemas:core:2.0:{name}").into()));
@@ -180,7 +180,7 @@ fn in_scim(version: &Version, base: &str) -> Map<String, Value> {
     });
     resource.insert("schemas".into(), schemas.into());
     resource.insert("meta".into(), meta);
-    resource
+    Ok(resource)
 }
 
 fn is_urn(key: &str) -> bool {

@@ -17,7 +17,7 @@ use event::{
     Application, Content, Credential, Event, Fact, Number, Origin, ResourceType, ReviewAdded,
     ReviewOutcome, Revocation, Seq, Timestamp,
 };
-use projector::{Decision, Draft, MemberSince, Stamp, View};
+use projector::{Decision, Draft, MemberSince, PassedPart, Stamp, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::key::Set;
@@ -97,7 +97,7 @@ pub(super) async fn add(
         }
         let review = ReviewAdded { at, known_at, rows: count, sha256, outcome, revoke };
         let (origin, fact) = (Some(origin), Fact::ReviewAdded(review));
-        let passed = vec![(Number::NOBODY, passed)];
+        let passed = vec![PassedPart::new(Number::NOBODY, passed)];
         let event = Draft { application, origin, fact, parts: vec![], passed };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };

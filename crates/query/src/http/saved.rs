@@ -12,7 +12,7 @@ use axum::{Extension, Json};
 use event::{
     Application, Content, Credential, Fact, Number, Origin, QuestionRemoved, QuestionSaved,
 };
-use projector::{Decision, Draft, SavedQuestion, Stamp, View};
+use projector::{Decision, Draft, PassedPart, SavedQuestion, Stamp, View};
 use tower::ServiceExt;
 
 use super::admin::refusal;
@@ -186,7 +186,7 @@ pub(super) async fn save(
             return refusal(Error::SavedFull { saved_max: SAVED_MAX });
         }
         let fact = Fact::QuestionSaved(QuestionSaved { name });
-        let passed = vec![(Number::NOBODY, passed)];
+        let passed = vec![PassedPart::new(Number::NOBODY, passed)];
         let event = Draft { application, origin: Some(origin), fact, parts: vec![], passed };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };

@@ -3,6 +3,7 @@
 use answers::row::{self, Rests, UserSeen};
 use answers::{OneUser, Users};
 use event::{Application, Number, ResourceType};
+use std::borrow::Cow;
 
 use super::question::{Answered, Asked};
 use super::resource;
@@ -75,7 +76,7 @@ fn imported(
 fn row(user: &User, start_known: bool) -> row::User {
     let version = &user.version;
     row::User {
-        user_id: version.id().map(str::to_owned),
+        user_id: version.id().map(Cow::into_owned),
         user_name: version.text("userName"),
         external_id: version.text("externalId"),
         display_name: version.text("displayName"),
@@ -117,7 +118,7 @@ impl Answered for OneUser {
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application.number])?;
         let answer = Found::new(record, &stand, &coverage).about(application.number, found.number);
-        Ok(answer.beside(beside).resource(resource::representation(&found, &base)))
+        Ok(answer.beside(beside).resource(resource::representation(&found, &base)?))
     }
 }
 

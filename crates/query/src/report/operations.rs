@@ -12,6 +12,7 @@ use projector::{Failing, OperationSummary, Order, ProjectorError, View, case_fol
 use store::{Store, StoreError};
 
 use crate::record::Record;
+use crate::values::changed;
 
 /// The operations of an application in a range that asked for a change and ended with a status, newest
 /// first.
@@ -197,7 +198,7 @@ pub(crate) fn moves(
         }
         for part in event(store, seq)?.parts {
             let Content::Changes(Changes { values, .. }) = part.content else { continue };
-            for change in values {
+            for change in changed(&values)?.into_owned() {
                 let path = change.path.to_string();
                 let is_named = change.path.attribute == on
                     && change.path.element.is_none()

@@ -17,7 +17,8 @@ async fn a_user_is_shown_as_it_was() {
         values: vec![
             change("displayName", Some(json!("User 1")), Some(json!("Ana Rey"))),
             set("urn:example:2.0:User", json!({"desk": "4b"})),
-        ],
+        ]
+        .into(),
         ..Changes::default()
     };
     let patch = operation(Method::Patch, ResourceType::USER, 1, 200);

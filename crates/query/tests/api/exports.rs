@@ -18,7 +18,7 @@ async fn renames(server: &Server, numbers: std::ops::Range<u64>) -> Seq {
     let drafts = numbers.map(|number| {
         let name = |number: u64| Some(json!(format!("name {number}")));
         let values = vec![change("displayName", name(number), name(number + 1))];
-        let changes = Changes { values, ..Changes::default() };
+        let changes = Changes { values: values.into(), ..Changes::default() };
         let patch = operation(Method::Patch, ResourceType::USER, 1, 200);
         let mut draft = applied(patch, vec![part(1, changes)]);
         // Numbers that look like chance; a generator would do no better here.

@@ -263,26 +263,25 @@ pub fn change(attribute: &str, old: Option<Value>, new: Option<Value>) -> ValueC
 
 pub fn created(kind: ResourceType, values: Vec<ValueChange>, members: &[u32]) -> Changes {
     let lifecycle = Some(event::Lifecycle::Created(kind));
-    Changes { lifecycle, values, joined: numbers(members), ..Changes::default() }
+    Changes { lifecycle, values: values.into(), joined: numbers(members), ..Changes::default() }
 }
 
 /// The changes that give a number to an id that nobody has.
 pub fn mentioned(id: &str) -> Changes {
     let mention = Mention {
         attribute: Attribute::Id,
-        value: id.into(),
-        folded: id.into(),
+        name: Some(event::MentionedName { value: id.into(), display: None }),
         resource_type: ResourceType::NONE,
     };
     Changes { mention: Some(mention), ..Changes::default() }
 }
 
 pub fn part(subject: u32, changes: Changes) -> Part {
-    Part { subject: Number(subject), content: Content::Changes(changes) }
+    Part::new(Number(subject), Content::Changes(changes))
 }
 
 pub fn detail(detail: Detail) -> Part {
-    Part { subject: Number::NOBODY, content: Content::Detail(detail) }
+    Part::new(Number::NOBODY, Content::Detail(detail))
 }
 
 pub fn operation(

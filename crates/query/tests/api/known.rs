@@ -98,7 +98,8 @@ async fn what_was_known_then_is_the_answer_for_ever() {
         values: vec![
             change("userName", Some(json!("u1@northwind.test")), Some(json!("ana@northwind.test"))),
             change("active", Some(json!(true)), Some(json!(false))),
-        ],
+        ]
+        .into(),
         ..Changes::default()
     };
     let patch = operation(Method::Patch, ResourceType::USER, 1, 200);

@@ -8,7 +8,7 @@ use crate::harness::{MINUTE, Server, applied, change, operation, part};
 async fn rename(server: &Server, number: u32, old: &str, new: &str) {
     let values = vec![change("userName", Some(json!(old)), Some(json!(new)))];
     let patch = operation(Method::Patch, ResourceType::USER, number, 200);
-    let changes = Changes { values, ..Changes::default() };
+    let changes = Changes { values: values.into(), ..Changes::default() };
     server.append(applied(patch, vec![part(number, changes)])).await;
 }
 
@@ -180,8 +180,7 @@ async fn why_knows_the_last_request_behind_many_on_groups() {
 async fn refuse(server: &Server, number: u32) -> Seq {
     let mention = Mention {
         attribute: Attribute::UserName,
-        value: "Ole@northwind.test".into(),
-        folded: "ole@northwind.test".into(),
+        name: Some(event::MentionedName { value: "Ole@northwind.test".into(), display: None }),
         resource_type: ResourceType::USER,
     };
     let refused = operation(Method::Post, ResourceType::USER, number, 400);

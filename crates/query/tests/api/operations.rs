@@ -21,14 +21,15 @@ async fn a_change_is_shown_whole() {
         values: vec![
             change("displayName", Some(json!("Finance")), Some(json!("Money"))),
             change("externalId", None, Some(json!("g-77"))),
-        ],
+        ]
+        .into(),
         joined: numbers(&[2]),
         left: numbers(&[1]),
         ..Changes::default()
     };
     let parts = vec![
-        Part { subject: Number(3), content: Content::Target("/Groups/group-3?x=1".into()) },
-        Part { subject: Number(3), content: Content::Body(br#"{"Operations":[]}"#.to_vec()) },
+        Part::new(Number(3), Content::Target("/Groups/group-3?x=1".into())),
+        Part::new(Number(3), Content::Body(br#"{"Operations":[]}"#.to_vec())),
         part(3, changes),
     ];
     let patch = operation(Method::Patch, ResourceType::GROUP, 3, 204);
@@ -106,7 +107,7 @@ async fn a_deletion_shows_what_was_lost() {
         change("userName", Some(json!("u1@northwind.test")), None),
     ];
     let lifecycle = Some(event::Lifecycle::Deleted);
-    let gone = Changes { lifecycle, values, ..Changes::default() };
+    let gone = Changes { lifecycle, values: values.into(), ..Changes::default() };
     let delete = operation(Method::Delete, ResourceType::USER, 1, 204);
     let seq = server.append(applied(delete, vec![part(1, gone)])).await;
     let one = server.ask(&format!("/api/v1/operations/{seq}")).await["resource"].clone();
@@ -128,7 +129,7 @@ async fn actions_and_outcomes_have_their_words() {
     server.user(1, None).await;
     let active = |old: Option<bool>, new: Option<bool>| {
         let value = change("active", old.map(Into::into), new.map(Into::into));
-        vec![part(1, Changes { values: vec![value], ..Changes::default() })]
+        vec![part(1, Changes { values: vec![value].into(), ..Changes::default() })]
     };
     let check = async |operation: event::Operation, parts: Vec<Part>, words: [&str; 3]| {
         let seq = server.append(applied(operation, parts)).await;
@@ -413,8 +414,7 @@ async fn a_refused_create_without_an_external_id_ends_when_an_account_gets_the_n
         let called = |attribute: Attribute, value: &str| {
             let mention = Mention {
                 attribute,
-                value: value.into(),
-                folded: value.into(),
+                name: Some(event::MentionedName { value: value.into(), display: None }),
                 resource_type: ResourceType::USER,
             };
             part(number, Changes { mention: Some(mention), ..Changes::default() })
@@ -434,7 +434,7 @@ async fn a_refused_create_without_an_external_id_ends_when_an_account_gets_the_n
     for (old, new) in [("u1", "wanted2"), ("wanted2", "wanted3")] {
         let [old, new] = [old, new].map(|name| json!(format!("{name}@northwind.test")));
         let renamed = change("userName", Some(old), Some(new));
-        let changes = Changes { values: vec![renamed], ..Changes::default() };
+        let changes = Changes { values: vec![renamed].into(), ..Changes::default() };
         let operation = operation(Method::Patch, ResourceType::USER, 1, 200);
         server.append(applied(operation, vec![part(1, changes)])).await;
         // Who is known by an externalId is somebody else than whoever gets the name.

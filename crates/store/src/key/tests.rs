@@ -71,7 +71,7 @@ fn every_kind_has_a_byte_of_its_own() {
         access(1),
         claim_head(APP),
         mention_before(APP, ResourceType::USER, Attribute::Id, "x", 1),
-        resource_places(APP, SOMEBODY),
+        resource_head(APP, SOMEBODY),
         change(APP, 1),
         listing(APP, 1),
         settled(APP, 2, 1),
@@ -83,6 +83,8 @@ fn every_kind_has_a_byte_of_its_own() {
         failing(APP, SOMEBODY),
         review(APP, 1),
         identity(&[0; 32]),
+        population(APP),
+        coverage(),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
