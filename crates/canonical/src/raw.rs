@@ -136,6 +136,24 @@ pub fn get<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     members.find(|(one, _)| *one == &*name).map(|(_, value)| value)
 }
 
+/// The texts of several members, each under a plain name, in one pass.
+pub fn get_all<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    let mut found = [None; N];
+    let mut missing = N;
+    for (name, value) in members(object).map_while(Result::ok) {
+        if let Some(place) = names.iter().position(|wanted| wanted.as_bytes() == name)
+            && found[place].is_none()
+        {
+            found[place] = Some(value);
+            missing -= 1;
+            if missing == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// What a value says if it is a string.
 pub fn text(value: &[u8]) -> Option<Cow<'_, str>> {
     let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use canonical::Document;
+use canonical::{Document, raw};
 use event::{
     Application, Attribute, Changes, Content, Mention, MentionedName, Number, Part, ResourceType,
 };
@@ -144,7 +144,13 @@ impl Names {
 
     /// The names in a state.
     pub(crate) fn of_state(stored_type: ResourceType, state: &Document) -> Names {
-        Names::of_texts(stored_type, |name| state.get(name).map(|_| state.text(name)))
+        let names = [Attribute::UserName, Attribute::DisplayName, Attribute::ExternalId];
+        let names = names.map(Attribute::name);
+        let values = raw::get_all(state.bytes(), names);
+        Names::of_texts(stored_type, |name| {
+            let place = names.iter().position(|one| *one == name)?;
+            values[place].map(raw::text)
+        })
     }
 
     /// The names in what `value` returns for an attribute: none, or its text if it is one.

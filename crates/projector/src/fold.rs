@@ -4,7 +4,7 @@
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
 //! It never rejects an event; it fails only when a row cannot be read or decoded.
 
-use canonical::Document;
+use canonical::{Document, raw};
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -543,16 +543,15 @@ impl ResourceFold<'_> {
         new: Option<&Document>,
     ) -> Result<(), ProjectorError> {
         let application = self.application();
-        let [old_id, id] = [old, new].map(|state| state?.text(Attribute::Id.name()));
-        if let Some(id) = id.filter(|id| Some(id) != old_id.as_ref()) {
+        let ([old_id, old @ ..], [id, new @ ..]) = (looked_up(old), looked_up(new));
+        if let Some(id) = id.filter(|_| id != old_id).and_then(raw::text) {
             // Never removed: ids are not reused, and a deleted resource still has a history.
             let key = key::id(application, resource_type, &id);
             rows.put(key, row::encode_number(self.number.0));
         }
-        for (attribute, holder) in LOOKED_UP {
-            if old.and_then(|state| state.get(holder)) == new.and_then(|state| state.get(holder)) {
-                continue;
-            }
+        let by_value = LOOKED_UP.iter().skip(1).zip(old.into_iter().zip(new));
+        for ((attribute, _), (old, new)) in by_value.filter(|(_, (old, new))| old != new) {
+            let attribute = *attribute;
             let (was, is) = (lookup_values(old, attribute), lookup_values(new, attribute));
             let name = |value| Name { application, resource_type, attribute, value };
             for gone in was.difference(&is) {
@@ -686,18 +685,26 @@ impl Name<'_> {
     }
 }
 
-/// The attributes that have lookup rows, each with the member of the state that holds its values.
-const LOOKED_UP: [(Attribute, &str); 4] = [
+/// The attributes that have rows, each with the member of the state that holds its values. The first is the
+/// id, which has a row of its own.
+const LOOKED_UP: [(Attribute, &str); 5] = [
+    (Attribute::Id, "id"),
     (Attribute::UserName, "userName"),
     (Attribute::ExternalId, "externalId"),
     (Attribute::DisplayName, "displayName"),
     (Attribute::Email, "emails"),
 ];
 
-/// The values of a state that get lookup rows, case-folded, each once.
-fn lookup_values(state: Option<&Document>, attribute: Attribute) -> BTreeSet<String> {
+/// The members of a state that [`LOOKED_UP`] names.
+fn looked_up(state: Option<&Document>) -> [Option<&[u8]>; LOOKED_UP.len()] {
+    let names = LOOKED_UP.map(|(_, member)| member);
+    state.map_or([None; LOOKED_UP.len()], |state| raw::get_all(state.bytes(), names))
+}
+
+/// The values of a member that get lookup rows, case-folded, each once.
+fn lookup_values(member: Option<&[u8]>, attribute: Attribute) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
-    let Some(state) = state else { return values };
+    let Some(member) = member else { return values };
     let mut add = |value: Cow<'_, str>| {
         let value = case_folded(attribute, &value);
         if value.len() <= LOOKUP_BYTES_MAX {
@@ -705,13 +712,8 @@ fn lookup_values(state: Option<&Document>, attribute: Attribute) -> BTreeSet<Str
         }
     };
     match attribute {
-        Attribute::Email => state.each_text("emails", "value", add),
-        Attribute::Id | Attribute::UserName | Attribute::ExternalId | Attribute::DisplayName => {
-            if let Some(value) = state.text(attribute.name()) {
-                add(value);
-            }
-        }
-        Attribute::SourceId => {}
+        Attribute::Email => raw::each_text(member, "value", add),
+        _ => raw::text(member).into_iter().for_each(&mut add),
     }
     values
 }

@@ -16,10 +16,10 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use event::{Content, Event, secret};
+use event::{Changes, Content, Event, Values, secret};
 use serde_json::Value;
 
-use crate::draft::Draft;
+use crate::draft::{Draft, PassedPart};
 use texts::Visit;
 
 mod texts;
@@ -58,6 +58,8 @@ pub struct Passed {
     content: Content,
     /// The gate's count at that time. If it has grown by the time of storing, the content passes again.
     learnt: u64,
+    /// It is a body in which nothing is secret by its form.
+    is_plain: bool,
 }
 
 impl Passed {
@@ -118,7 +120,7 @@ impl Gate {
             texts::of_content(&mut content, passing);
             passing.learnt
         });
-        Passed { content, learnt }
+        Passed { content, learnt, is_plain: false }
     }
 
     /// The same of a content in which nothing is secret by its form, unless it has something that only the
@@ -128,7 +130,7 @@ impl Gate {
         let learnt = self.passing(|passing| {
             (!secret::stands_in(json, passing.known)).then_some(passing.learnt)
         })?;
-        Some(Passed { content, learnt })
+        Some(Passed { content, learnt, is_plain: true })
     }
 
     /// Cuts every secret out of a draft.
@@ -136,7 +138,14 @@ impl Gate {
         self.passing(|passing| {
             draft.origin.iter_mut().for_each(|origin| texts::of_origin(origin, passing));
             texts::of_fact(&mut draft.fact, passing);
-            draft.parts.iter_mut().for_each(|part| texts::of_content(&mut part.content, passing));
+            // The state of a new resource has only texts of its body.
+            let plain =
+                |part: &PassedPart| part.content.is_plain && part.content.learnt == passing.learnt;
+            let has_plain_body = draft.passed.iter().any(plain);
+            let parts = draft.parts.iter_mut().map(|part| &mut part.content);
+            parts
+                .filter(|content| !(has_plain_body && is_state(content)))
+                .for_each(|content| texts::of_content(content, passing));
             let passed = draft.passed.iter_mut().map(|part| &mut part.content);
             passed.filter(|passed| passed.learnt != passing.learnt).for_each(|passed| {
                 texts::of_content(&mut passed.content, passing);
@@ -152,6 +161,11 @@ impl Gate {
         let learnt = self.learnt.load(Ordering::SeqCst);
         pass(&Passing { known: &known, names: &names, learnt })
     }
+}
+
+/// Whether a content is the whole state of a resource.
+fn is_state(content: &Content) -> bool {
+    matches!(content, Content::Changes(Changes { mention: None, values: Values::State(_), .. }))
 }
 
 /// Cuts our tokens out of all texts of an event, names included, in case the gate missed one.

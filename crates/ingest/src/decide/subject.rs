@@ -1,6 +1,6 @@
 //! Finds the subject of a refused request, and the number of a new resource.
 
-use canonical::Document;
+use canonical::{Document, raw};
 use event::{Attribute, Number, ResourceType};
 use projector::ProjectorError;
 
@@ -50,7 +50,15 @@ impl Deciding<'_> {
     /// The number of a new resource: that of an earlier mention if no resource has had it, the
     /// externalId's mention first; else a fresh one.
     pub(super) fn number_for(&mut self, state: &Document) -> Result<Number, ProjectorError> {
-        let text = |attribute: Attribute| state.text(attribute.name());
+        const HOLDERS: [Attribute; 4] =
+            [Attribute::Id, Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName];
+        let [id, external_id, user_name, display_name, emails] =
+            raw::get_all(state.bytes(), ["id", "externalId", "userName", "displayName", "emails"]);
+        let values = [id, external_id, user_name, display_name];
+        let text = |attribute: Attribute| {
+            let place = HOLDERS.iter().position(|one| *one == attribute)?;
+            raw::text(values[place]?)
+        };
         let id = text(Attribute::Id).filter(|_| self.decided_upstream);
         let id = id.map(|id| (Attribute::Id, id));
         let named =
@@ -61,7 +69,9 @@ impl Deciding<'_> {
         };
         let named = named.filter(names_one).filter_map(|one| Some((one, text(one)?)));
         let mut names: Vec<_> = id.into_iter().chain(named).collect();
-        state.each_text("emails", "value", |email| names.push((Attribute::Email, email)));
+        if let Some(emails) = emails {
+            raw::each_text(emails, "value", |email| names.push((Attribute::Email, email)));
+        }
         let names: Vec<_> = names.iter().map(|(attribute, name)| (*attribute, &**name)).collect();
         let external_id = self.names_of(state).external_id;
         let number = self.numbers.mentioned_by_any(&names, &external_id)?;

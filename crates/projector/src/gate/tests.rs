@@ -168,7 +168,7 @@ fn everywhere(text: &str) -> Draft {
         resource_type: event::ResourceType::NONE,
         name: Some(event::MentionedName { value: text.to_owned(), display: Some(text.to_owned()) }),
     };
-    let state = event::Values::State(std::sync::Arc::new(json.clone()));
+    let state = Values::State(std::sync::Arc::new(json.clone()));
     let values = vec![ValueChange { path, old: Some(json.clone()), new: Some(json.clone()) }];
     let contents = [
         Content::Target(format!("/Users/{text}?a={text}")),
@@ -429,7 +429,7 @@ fn bytes_of(part: &Part) -> Vec<u8> {
     match &part.content {
         Content::Body(json) | Content::Entry(json) | Content::Note(json) => json.clone(),
         Content::Answer(answer) => answer.body.clone().unwrap_or_default(),
-        Content::Changes(Changes { values: event::Values::State(state), .. }) => state.to_vec(),
+        Content::Changes(Changes { values: Values::State(state), .. }) => state.to_vec(),
         Content::Changes(changes) => changes.values.changed()[0].new.clone().unwrap(),
         _ => vec![],
     }
@@ -440,10 +440,8 @@ fn what_passed_before_passes_again_when_more_is_known() {
     let gate = gate();
     let body = |text: &str| Content::Body(format!("{{\"a\":\"{text}\"}}").into_bytes());
     let stored = |passed: Vec<Passed>| {
-        let passed = passed
-            .into_iter()
-            .map(|passed| crate::draft::PassedPart::new(Number::NOBODY, passed))
-            .collect();
+        let passed =
+            passed.into_iter().map(|passed| PassedPart::new(Number::NOBODY, passed)).collect();
         let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
         let application = Application::RECORDER;
         let mut draft = Draft { application, origin: None, fact, parts: vec![], passed };
@@ -484,4 +482,37 @@ fn entries_lose_the_values_of_secret_properties() {
         Content::Entry(text.into_bytes())
     };
     check(entry(r#""hunter2""#), entry("null"));
+}
+
+#[test]
+fn the_state_of_a_plain_body_is_looked_at_when_more_is_known() {
+    let gate = gate();
+    let text = br#"{"title":"upstream-token-2"}"#.to_vec();
+    let body = gate.passed_plain(Content::Body(text.clone())).unwrap();
+    let after = |gate: &Gate, passed: Passed| {
+        let values = Values::State(std::sync::Arc::new(text.clone()));
+        let changes = Content::Changes(Changes { values, ..Changes::default() });
+        let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
+        let mut draft = Draft {
+            application: Application::RECORDER,
+            origin: None,
+            fact,
+            parts: vec![Part::new(Number::NOBODY, changes)],
+            passed: vec![PassedPart::new(Number::NOBODY, passed)],
+        };
+        gate.pass(&mut draft);
+        let Content::Changes(Changes { values: Values::State(state), .. }) =
+            &draft.parts[0].content
+        else {
+            panic!("it stays a state")
+        };
+        state.to_vec()
+    };
+    assert_eq!(after(&gate, body.clone()), text);
+    gate.add_secret("upstream-token-2");
+    assert_eq!(after(&gate, body), br#"{"title":"null"}"#);
+    assert!(gate.passed_plain(Content::Body(text.clone())).is_none(), "it is known now");
+    // Without a plain body the state is always looked at.
+    let other = gate.passed(Content::Body(b"{}".to_vec()));
+    assert_eq!(after(&gate, other), br#"{"title":"null"}"#);
 }
