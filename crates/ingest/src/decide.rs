@@ -4,10 +4,9 @@
 //! before it wrote: uniqueness, PATCH and membership have no races. It is pure over the view, the
 //! stamp and the parsed request, and returns resolved changes; nothing here writes.
 
-use canonical::Document;
-
 use std::collections::BTreeSet;
 
+use canonical::Document;
 use event::{
     Attribute, Changes, Content, Effect, Element, Flag, FlagKind, Lifecycle, Number, Part, Path,
     ResourceType, ValueChange, Values,

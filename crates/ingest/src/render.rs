@@ -1,11 +1,12 @@
 //! Renders a stored resource as SCIM shows it (RFC 7643 §3), as of one event.
 
+use std::borrow::Cow;
+
 use canonical::{Document, raw};
 use event::{Attribute, Content, Number, Part, ResourceType, Seq};
 use projector::{Mentioned, ProjectorError, Version, View};
 use scim::{EmptyMembers, Projection};
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use store::key::Set;
 
 use crate::catalog::Reference;

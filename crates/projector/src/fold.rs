@@ -4,12 +4,11 @@
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
 //! It never rejects an event; it fails only when a row cannot be read or decoded.
 
-use canonical::{Document, raw};
-use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use canonical::Document;
 use event::{
     Application, ApplicationAdded, Attribute, Changes, CredentialAdded, CredentialRevoked, Event,
     Fact, IdentitySet, Lifecycle, Mention, MentionedName, Number, Observation, Operation, Part,
@@ -24,7 +23,6 @@ use crate::class;
 use crate::configuration;
 use crate::error::ProjectorError;
 use crate::failing;
-use crate::holder::Holder;
 use crate::listing;
 use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
@@ -35,9 +33,11 @@ use crate::row::{
 };
 use crate::set;
 use crate::structure::watches;
-use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
+use crate::text::case_folded;
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
+
+mod lookups;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
@@ -535,39 +535,6 @@ impl ResourceFold<'_> {
         Ok(())
     }
 
-    fn fold_lookups(
-        &self,
-        rows: &mut Overlay<'_>,
-        resource_type: ResourceType,
-        old: Option<&Document>,
-        new: Option<&Document>,
-    ) -> Result<(), ProjectorError> {
-        let application = self.application();
-        let ([old_id, old @ ..], [id, new @ ..]) = (looked_up(old), looked_up(new));
-        if let Some(id) = id.filter(|_| id != old_id).and_then(raw::text) {
-            // Never removed: ids are not reused, and a deleted resource still has a history.
-            let key = key::id(application, resource_type, &id);
-            rows.put(key, row::encode_number(self.number.0));
-        }
-        let by_value = LOOKED_UP.iter().skip(1).zip(old.into_iter().zip(new));
-        for ((attribute, _), (old, new)) in by_value.filter(|(_, (old, new))| old != new) {
-            let attribute = *attribute;
-            let (was, is) = (lookup_values(old, attribute), lookup_values(new, attribute));
-            let name = |value| Name { application, resource_type, attribute, value };
-            for gone in was.difference(&is) {
-                if let Some(since) = name(gone).release(rows, self.number)? {
-                    let stay = (self.number, since);
-                    let key = key::named(application, resource_type, attribute, gone, stay);
-                    rows.put(key, self.seq().to_be_bytes().to_vec());
-                }
-            }
-            for come in is.difference(&was) {
-                name(come).assign(rows, self.number, self.seq())?;
-            }
-        }
-        Ok(())
-    }
-
     fn fold_existence(
         &self,
         rows: &mut Overlay<'_>,
@@ -583,139 +550,6 @@ impl ResourceFold<'_> {
         };
         set::record(rows, self.application(), set, self.seq(), joined, left)
     }
-}
-
-/// A case-folded value by which resources are looked up.
-struct Name<'a> {
-    application: Application,
-    resource_type: ResourceType,
-    attribute: Attribute,
-    value: &'a str,
-}
-
-impl Name<'_> {
-    fn unique_key(&self) -> Option<Vec<u8>> {
-        let Name { application, resource_type, attribute, value } = *self;
-        let is_unique = unique(resource_type, attribute);
-        is_unique.then(|| key::unique(application, resource_type, attribute, value))
-    }
-
-    fn lookup_key(&self, number: Number) -> Vec<u8> {
-        let Name { application, resource_type, attribute, value } = *self;
-        key::lookup(application, resource_type, attribute, value, number)
-    }
-
-    /// Writes that a resource has the value. For a unique attribute the first holder has the unique row.
-    /// Further holders get lookup rows; they can only come from an upstream, or from the time before
-    /// names were compared as they are now.
-    fn assign(
-        &self,
-        rows: &mut Overlay<'_>,
-        number: Number,
-        seq: Seq,
-    ) -> Result<(), ProjectorError> {
-        match self.unique_key() {
-            Some(row) if rows.get(&row)?.is_none() => {
-                rows.put(row, Holder { number, since: seq, email_since: None }.encode());
-            }
-            Some(_) | None => match self.holder_named_alike(rows, number)? {
-                Some((row, holder)) => {
-                    rows.put(row, Holder { email_since: Some(seq), ..holder }.encode());
-                }
-                None => rows.put(self.lookup_key(number), seq.to_be_bytes().to_vec()),
-            },
-        }
-        Ok(())
-    }
-
-    /// If this is an e-mail that is the userName of `number` too: the unique row of that name.
-    fn holder_named_alike(
-        &self,
-        rows: &Overlay<'_>,
-        number: Number,
-    ) -> Result<Option<(Vec<u8>, Holder)>, ProjectorError> {
-        if self.attribute != Attribute::Email {
-            return Ok(None);
-        }
-        let Some(row) = (Name { attribute: Attribute::UserName, ..*self }).unique_key() else {
-            return Ok(None);
-        };
-        let holder = rows.get(&row)?.map(|held| Holder::decode(&held)).transpose()?;
-        let holder = holder.filter(|holder| holder.number == number);
-        Ok(holder.map(|holder| (row, holder)))
-    }
-
-    /// Writes that a resource no longer has the value, and returns since when it had it. If others share
-    /// a unique value, the one who has had it longest gets the unique row.
-    fn release(
-        &self,
-        rows: &mut Overlay<'_>,
-        number: Number,
-    ) -> Result<Option<Seq>, ProjectorError> {
-        if let Some(row) = self.unique_key()
-            && let Some(held) = rows.get(&row)?
-            && let Holder { number: holder, since, email_since } = Holder::decode(&held)?
-            && holder == number
-        {
-            rows.delete(row.clone());
-            if let Some(since) = email_since {
-                // The name goes and the e-mail may stay.
-                let email = Name { attribute: Attribute::Email, ..*self };
-                rows.put(email.lookup_key(number), since.to_be_bytes().to_vec());
-            }
-            let Name { application, resource_type, attribute, value } = *self;
-            let others =
-                View::new(rows).other_holders(application, resource_type, attribute, value)?;
-            if let Some((next, since)) = others.into_iter().min_by_key(|(_, since)| *since) {
-                rows.delete(self.lookup_key(next));
-                rows.put(row, Holder { number: next, since, email_since: None }.encode());
-            }
-            return Ok(Some(since));
-        }
-        if let Some((row, holder)) = self.holder_named_alike(rows, number)?
-            && holder.email_since.is_some()
-        {
-            rows.put(row, Holder { email_since: None, ..holder }.encode());
-            return Ok(holder.email_since);
-        }
-        let row = self.lookup_key(number);
-        let since = rows.get(&row)?.map(|value| row::decode_seq("a lookup", &value)).transpose()?;
-        rows.delete(row);
-        Ok(since)
-    }
-}
-
-/// The attributes that have rows, each with the member of the state that holds its values. The first is the
-/// id, which has a row of its own.
-const LOOKED_UP: [(Attribute, &str); 5] = [
-    (Attribute::Id, "id"),
-    (Attribute::UserName, "userName"),
-    (Attribute::ExternalId, "externalId"),
-    (Attribute::DisplayName, "displayName"),
-    (Attribute::Email, "emails"),
-];
-
-/// The members of a state that [`LOOKED_UP`] names.
-fn looked_up(state: Option<&Document>) -> [Option<&[u8]>; LOOKED_UP.len()] {
-    let names = LOOKED_UP.map(|(_, member)| member);
-    state.map_or([None; LOOKED_UP.len()], |state| raw::get_all(state.bytes(), names))
-}
-
-/// The values of a member that get lookup rows, case-folded, each once.
-fn lookup_values(member: Option<&[u8]>, attribute: Attribute) -> BTreeSet<String> {
-    let mut values = BTreeSet::new();
-    let Some(member) = member else { return values };
-    let mut add = |value: Cow<'_, str>| {
-        let value = case_folded(attribute, &value);
-        if value.len() <= LOOKUP_BYTES_MAX {
-            values.insert(value);
-        }
-    };
-    match attribute {
-        Attribute::Email => raw::each_text(member, "value", add),
-        _ => raw::text(member).into_iter().for_each(&mut add),
-    }
-    values
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Reference lists: who is employed, who left and when; SCIM does not have them. An upload is CSV with a
 //! heading row, or a JSON array of objects. Only known columns are kept.
 
-use canonical::Document;
 use std::collections::BTreeSet;
 
+use canonical::Document;
 use event::{Application, Attribute, Timestamp};
 use projector::{NameHolder, ProjectorError, View, case_folded};
 use serde::{Deserialize, Serialize};

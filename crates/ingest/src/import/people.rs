@@ -1,8 +1,8 @@
 //! Finds the subject of each entry of one decision.
 
-use canonical::Document;
 use std::collections::BTreeMap;
 
+use canonical::Document;
 use entra_log::Entry;
 use entra_log::said::told;
 use event::{

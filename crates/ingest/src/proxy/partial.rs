@@ -4,10 +4,10 @@
 //! should have. An attribute that is shown as empty is not missing. Of a list only the names of
 //! sub-attributes are compared, since elements come and go.
 
-use canonical::Document;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use canonical::Document;
 use event::{Application, Number, ResourceType};
 use projector::{ProjectorError, View};
 use scim::Returned;

@@ -13,6 +13,7 @@ use store::key::KeyRange;
 use super::*;
 use crate::overlay::tests::MapRows;
 use crate::structure::Completion;
+use crate::text::LOOKUP_BYTES_MAX;
 
 const APP: Application = Application(3);
 const WHO: Number = Number(9);

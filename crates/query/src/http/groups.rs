@@ -1,9 +1,10 @@
 //! Groups and their direct members as of an instant.
 
+use std::borrow::Cow;
+
 use answers::row::{self, GroupSeen, GroupState, Rests};
 use answers::{EveryGroup, Members, OneGroup};
 use event::{Application, Number, ResourceType};
-use std::borrow::Cow;
 
 use super::question::{Answered, Asked};
 use super::resource;

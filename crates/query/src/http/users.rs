@@ -1,9 +1,10 @@
 //! The users of an application as of an instant, and one of them.
 
+use std::borrow::Cow;
+
 use answers::row::{self, Rests, UserSeen};
 use answers::{OneUser, Users};
 use event::{Application, Number, ResourceType};
-use std::borrow::Cow;
 
 use super::question::{Answered, Asked};
 use super::resource;
