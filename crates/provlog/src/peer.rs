@@ -1,4 +1,5 @@
-//! A connection that can tell, while a request is being answered, whether the client has closed it.
+//! A connection that can tell, while a request is being answered, whether the client has closed it, and
+//! whether the client has sent what nobody has read yet.
 //!
 //! hyper does not read meanwhile: a request must be recorded even if its client closes the connection
 //! right after it. So the readiness of the socket itself is checked.
@@ -38,6 +39,13 @@ impl Peer {
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         }
+    }
+
+    /// Whether bytes of the client have arrived that were not read yet.
+    pub(crate) fn has_sent(&self) -> bool {
+        let stream = self.0.upgrade();
+        stream
+            .is_some_and(|stream| rustix::io::ioctl_fionread(&*stream).is_ok_and(|bytes| bytes > 0))
     }
 }
 
@@ -123,6 +131,12 @@ mod tests {
         assert_eq!((&heard, &told), (b"ask", b"answer"));
         client.write_all(b"what is not read yet").await.unwrap();
         assert!(!peer.has_left(), "it still waits");
+        while !peer.has_sent() {
+            tokio::task::yield_now().await;
+        }
+        let mut rest = [0; 20];
+        connection.read_exact(&mut rest).await.unwrap();
+        assert!(!peer.has_sent(), "it was read");
         drop(client);
         while !peer.has_left() {
             tokio::task::yield_now().await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, IDLE_MAX, UNREAD_MAX};
+use crate::peer::Peer;
 
 /// A connection is checked at least this often, because what it waits for may have begun since.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub(super) struct Connection {
     pub(super) evicted: CancellationToken,
     /// A request with a valid token was answered on it.
     is_known: AtomicBool,
+    client: OnceLock<Peer>,
 }
 
 struct State {
@@ -95,6 +97,13 @@ pub(super) enum Verdict {
     Unread,
 }
 
+impl EvictionRank {
+    /// Whether nothing is under way on the connection that its client could be waiting for.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.is_working && self.is_reading
+    }
+}
+
 impl Connection {
     pub(super) fn new(block: IpAddr) -> Connection {
         let now = Instant::now();
@@ -113,7 +122,13 @@ impl Connection {
             written: Notify::new(),
             evicted: CancellationToken::new(),
             is_known: AtomicBool::new(false),
+            client: OnceLock::new(),
         }
+    }
+
+    /// Tells who is at the other end.
+    pub(super) fn opened_by(&self, client: Peer) {
+        let _ = self.client.set(client);
     }
 
     /// Bytes were received.
@@ -249,6 +264,11 @@ impl Connection {
         }
         let is_reading = !is_unread;
         Evictable::Yes(EvictionRank { is_working, is_known, is_reading, moved: state.moved })
+    }
+
+    /// Whether its client has sent what was not read yet: then the server is late, not the client.
+    pub(super) fn has_sent(&self) -> bool {
+        self.client.get().is_some_and(Peer::has_sent)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use super::connection::{Connection, Evictable};
+use super::connection::{Connection, Evictable, EvictionRank};
 use super::refusals::Refusals;
 
 /// Connections that may still be closing beyond the limit of open ones, so that a new connection need
@@ -136,19 +136,20 @@ impl Places {
     fn close_least(&mut self, among: Option<IpAddr>) -> Closed {
         let all = self.taken.values();
         let own = all.filter(|one| among.is_none_or(|block| one.block == block));
-        let (mut least, mut is_soon) = (None, false);
+        let (mut candidates, mut is_soon) = (vec![], false);
         for one in own {
             match one.evictable() {
                 Evictable::No => {}
                 Evictable::Soon => is_soon = true,
-                Evictable::Yes(rank) => {
-                    if least.is_none_or(|(before, _)| rank < before) {
-                        least = Some((rank, one));
-                    }
-                }
+                Evictable::Yes(rank) => candidates.push((rank, one)),
             }
         }
-        let Some((_, least)) = least else {
+        candidates.sort_unstable_by_key(|(rank, _)| *rank);
+        // A client that has sent its request is not silent: a busy server has not read it yet.
+        let is_late =
+            |(rank, one): &(EvictionRank, &Arc<Connection>)| rank.is_silent() && one.has_sent();
+        is_soon |= !candidates.is_empty();
+        let Some((_, least)) = candidates.into_iter().find(|candidate| !is_late(candidate)) else {
             return if is_soon { Closed::TrySoon } else { Closed::AllInUse };
         };
         let least = Arc::clone(least);
@@ -204,6 +205,10 @@ mod tests {
     const GRACE: Duration = Duration::from_millis(500);
 
     use event::Clock;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use crate::peer::Stream;
 
     fn room(all_max: usize) -> Arc<Room> {
         let trusted = vec!["10.0.0.0/8".parse().unwrap()];
@@ -259,6 +264,48 @@ mod tests {
             assert_eq!(room.taken(), 128);
         }
         assert!(room.refusals.take().is_some_and(|refused| refused.count >= 127));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_was_not_read_yet_is_not_silence() {
+        let room = room(64);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut clients = vec![];
+        let mut open = vec![];
+        for index in 0..64 {
+            let number = enter(&room, &format!("192.0.2.{index}"), &mut open).await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, peer) = Stream::new(listener.accept().await.unwrap().0);
+            open.last().unwrap().connection.opened_by(peer);
+            if number != 5 && number != 9 {
+                client.write_all(b"GET").await.unwrap();
+            }
+            clients.push((client, stream));
+        }
+        while !open
+            .iter()
+            .all(|place| place.connection.has_sent() || [5, 9].contains(&place.number))
+        {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(GRACE).await;
+        for silent in [5, 9] {
+            enter(&room, "203.0.113.1", &mut open).await.unwrap();
+            assert!(open.iter().all(|place| place.number != silent), "{silent}");
+            open.last().unwrap().connection.begin(0);
+            open.last().unwrap().connection.answered_known();
+        }
+        // The others have all sent something: a new one waits, and nobody is cut off.
+        let entering = tokio::spawn({
+            let room = Arc::clone(&room);
+            async move { room.enter(address("203.0.113.2")).await.map(|place| place.number) }
+        });
+        tokio::time::advance(GRACE).await;
+        tokio::task::yield_now().await;
+        assert!(!entering.is_finished());
+        assert!(open.iter().all(|place| !place.connection.evicted.is_cancelled()));
+        drop(open.pop());
+        assert!(entering.await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,6 +33,7 @@ impl Socket {
         let _ = stream.set_nodelay(true);
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BYTES_MAX);
         let (stream, peer) = Stream::new(stream);
+        connection.opened_by(peer.clone());
         (Socket { stream, connection }, peer)
     }
 
