@@ -194,7 +194,7 @@ fn encode_as(
     out.count(event.parts.iter().filter(is_stored).count() + usize::from(origin.is_some()))?;
     if let Some(origin) = origin {
         let bytes = to_bytes_as(&v2::OriginV2::from(origin), config)?;
-        out.part(&plain(PART_ORIGIN, vec![], &bytes))?;
+        out.part(&plain(PART_ORIGIN, None, vec![], &bytes))?;
     }
     for part in event.parts.iter().filter(is_stored) {
         let encoded;
@@ -234,14 +234,13 @@ fn encode_as(
             return Err(CodecError::TooLarge { bytes: bytes.len() });
         }
         let own = Some(part.subject).filter(|subject| *subject != Number::NOBODY);
-        let subjects = own.into_iter().chain(part.others.iter().copied()).collect();
-        out.part(&plain(kind, subjects, bytes))?;
+        out.part(&plain(kind, own, part.others.clone(), bytes))?;
     }
     Ok(out.into_bytes())
 }
 
-fn plain(kind: u8, subjects: Vec<Number>, bytes: &[u8]) -> FramedPart<'_> {
-    FramedPart { kind, form: FORM_PLAIN, subjects, commitment: None, bytes }
+fn plain(kind: u8, subject: Option<Number>, others: Vec<Number>, bytes: &[u8]) -> FramedPart<'_> {
+    FramedPart { kind, form: FORM_PLAIN, subject, others, commitment: None, bytes }
 }
 
 fn has_no_part(changes: &Changes) -> bool {
@@ -302,9 +301,17 @@ fn changes_of(subject: Subject) -> Part {
 /// # Errors
 /// [`CodecError`] when the bytes are damaged or of another version than this program's.
 pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    decode_with(seq, bytes, |form| match form {
-        FORM_PLAIN => Ok(true),
-        form => Err(CodecError::Code { what: "form of a part", code: u32::from(form) }),
+    decode_with(seq, bytes, |_| true)
+}
+
+/// The same, but only the parts that the fold reads, as if no other could be read: where the event came
+/// from, values, and names of mentions. Leaves out copying the body, which is most of an event.
+///
+/// # Errors
+/// As [`decode`], save that damage within another part is not found.
+pub fn decode_to_fold(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
+    decode_with(seq, bytes, |kind| {
+        matches!(kind, PART_ORIGIN | PART_VALUES | PART_STATE | PART_NAME)
     })
 }
 
@@ -313,13 +320,14 @@ pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
 /// # Errors
 /// As [`decode`], save that damage within a part is not found.
 pub fn decode_facts(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    decode_with(seq, bytes, |_| Ok(false))
+    decode_with(seq, bytes, |_| false)
 }
 
+/// Decodes an event, but of its parts only those of some kinds.
 fn decode_with(
     seq: Seq,
     bytes: &[u8],
-    is_readable: impl Fn(u8) -> Result<bool, CodecError>,
+    is_wanted: impl Fn(u8) -> bool,
 ) -> Result<Event, CodecError> {
     let frame = Frame::read(bytes)?;
     let mut header = v2::header_from_stored(frame.kind, frame.header)?;
@@ -327,11 +335,12 @@ fn decode_with(
     let mut parts = Vec::with_capacity(frame.parts.len() + subjects.len());
     let mut subjects = subjects.into_iter().peekable();
     for part in frame.parts {
-        let is_readable = is_readable(part.form)?;
-        let (subject, others) = match part.subjects.split_first() {
-            Some((subject, others)) => (*subject, others.to_vec()),
-            None => (Number::NOBODY, vec![]),
-        };
+        let is_readable = is_wanted(part.kind);
+        if is_readable && part.form != FORM_PLAIN {
+            let code = u32::from(part.form);
+            return Err(CodecError::Code { what: "form of a part", code });
+        }
+        let (subject, others) = (part.subject.unwrap_or(Number::NOBODY), part.others);
         let expected = match part.kind {
             PART_VALUES => ValuesCode::Changed,
             PART_STATE => ValuesCode::State,

@@ -142,7 +142,7 @@ mod tests {
                 record(&mut rows, class(which as u16), seq).unwrap();
                 lists[which].push(seq);
             }
-            let changes = rows.into_unpublished().rows;
+            let changes = rows.into_changed().to_rows();
             published.0.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
         }
         let view = View::new(&published);

@@ -4,8 +4,6 @@
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
 //! It never rejects an event; it fails only when a row cannot be read or decoded.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use canonical::Document;
@@ -286,14 +284,16 @@ fn fold_target(
     let summary = fold_summary(rows, event)?;
     let failed = summary.and_then(|summary| summary.write_failed());
     let (application, seq) = (event.header.application, event.seq);
-    let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
+    let mut concerned: Vec<Number> = touches.iter().copied().chain([target]).collect();
+    concerned.sort_unstable();
+    concerned.dedup();
     // Before the event that gives a number there is nothing about it.
     let next = View::new(rows).next_number(application)?;
     let is_given = |part: &Part| part.content.changes().is_some();
     let is_new = |number| {
         number >= next && event.parts.iter().any(|part| part.subject == number && is_given(part))
     };
-    let mut heads = BTreeMap::new();
+    let mut heads = Heads::with_capacity(concerned.len() + 1);
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         let mut head = match is_new(number) {
             true => ResourceHead::default(),
@@ -305,7 +305,7 @@ fn fold_target(
                 failing::record(rows, (application, number), (seq, failed), head.failures);
         }
         rows.put(key::by_resource(application, number, seq), head.counts.encode());
-        heads.insert(number, head);
+        heads.push((number, head));
     }
     // A row of its own: finding the last entry of the index takes much longer.
     for (number, head) in changed_heads(rows, event, heads)? {
@@ -314,35 +314,51 @@ fn fold_target(
     fold_changes(rows, event, (target, resource_type))
 }
 
+/// Heads by number, ascending. Nearly always there are one or two.
+type Heads = Vec<(Number, ResourceHead)>;
+
 /// The heads of all that an event concerns, and of what else it changes, after it.
 fn changed_heads(
     rows: &Overlay<'_>,
     event: &Event,
-    mut heads: BTreeMap<Number, ResourceHead>,
-) -> Result<BTreeMap<Number, ResourceHead>, ProjectorError> {
+    mut heads: Heads,
+) -> Result<Heads, ProjectorError> {
     let (application, seq) = (event.header.application, event.seq);
-    let mut change = |number: Number, change: &dyn Fn(&mut ResourceHead)| {
-        let head = match heads.entry(number) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                place.insert(View::new(rows).resource_head(application, number)?)
-            }
-        };
-        change(head);
-        Ok::<(), ProjectorError>(())
+    let changes = || {
+        let parts = event.parts.iter().filter_map(|part| Some((part, part.content.changes()?)));
+        parts.filter(|(_, changes)| changes.mention.is_none())
     };
-    for part in &event.parts {
-        let Some(changes) = part.content.changes().filter(|one| one.mention.is_none()) else {
-            continue;
-        };
+    // First all heads, so that a long list of members is sorted once.
+    let known = heads.len();
+    let mut missing: Vec<Number> = vec![];
+    for (part, changes) in changes().filter(|(_, changes)| changes.changes_resource()) {
+        let changed = changes.joined.iter().chain(&changes.left).chain([&part.subject]);
+        let is_missing =
+            |number: &Number| heads.binary_search_by_key(number, |(known, _)| *known).is_err();
+        missing.extend(changed.copied().filter(is_missing));
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    for number in missing {
+        heads.push((number, View::new(rows).resource_head(application, number)?));
+    }
+    if heads.len() > known {
+        heads.sort_unstable_by_key(|(number, _)| *number);
+    }
+    let mut change = |number: Number, change: &dyn Fn(&mut ResourceHead)| {
+        if let Ok(place) = heads.binary_search_by_key(&number, |(known, _)| *known) {
+            change(&mut heads[place].1);
+        }
+    };
+    for (part, changes) in changes() {
         if changes.lifecycle.is_some() || !changes.values.is_none() {
-            change(part.subject, &|head| head.state = Some(seq))?;
+            change(part.subject, &|head| head.state = Some(seq));
         }
         if !changes.joined.is_empty() || !changes.left.is_empty() {
-            change(part.subject, &|head| head.members = Some(seq))?;
+            change(part.subject, &|head| head.members = Some(seq));
         }
         for member in changes.joined.iter().chain(&changes.left) {
-            change(*member, &|head| head.memberships = Some(seq))?;
+            change(*member, &|head| head.memberships = Some(seq));
         }
     }
     Ok(heads)
@@ -515,12 +531,15 @@ impl ResourceFold<'_> {
         };
         let was_active = before.as_ref().is_none_or(|before| before.active);
         let active = changes.active.unwrap_or(was_active);
-        self.fold_lookups(rows, resource_type, old, new.as_ref())?;
-        let existing = Set::Existing(resource_type);
-        self.fold_existence(rows, existing, old.is_some(), new.is_some())?;
-        if resource_type == ResourceType::USER {
-            let (was, is) = (old.is_some() && was_active, new.is_some() && active);
-            self.fold_existence(rows, Set::Active, was, is)?;
+        // Of a resource whose members alone change all this stays as it is.
+        if old.is_none() || changes.lifecycle.is_some() || !changes.values.is_none() {
+            self.fold_lookups(rows, resource_type, old, new.as_ref())?;
+            let existing = Set::Existing(resource_type);
+            self.fold_existence(rows, existing, old.is_some(), new.is_some())?;
+            if resource_type == ResourceType::USER {
+                let (was, is) = (old.is_some() && was_active, new.is_some() && active);
+                self.fold_existence(rows, Set::Active, was, is)?;
+            }
         }
         let version = Version {
             seq: self.seq(),

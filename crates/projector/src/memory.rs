@@ -10,11 +10,12 @@ use std::hash::Hash;
 
 use event::Application;
 use foldhash::fast::RandomState;
-use store::key::{Class, Set};
-use store::{ReadRows, RowChanges, StoreError};
+use store::key::{self, Class, Set};
+use store::{ReadRows, Row, StoreError};
 
 use crate::class::ClassHead;
 use crate::names::Names;
+use crate::overlay::Changed;
 use crate::set::Head;
 
 /// So many heads of each kind are remembered, about 100 bytes each. When there are more, all are forgotten.
@@ -31,39 +32,66 @@ pub(crate) struct Heads {
     pub second: Option<i64>,
 }
 
-/// The rows that a batch changed, to be published and then [learned](Memory::learn).
-pub(crate) struct Unpublished {
-    pub rows: RowChanges,
-    pub heads: Heads,
-}
-
 /// What is remembered of the published rows.
 pub(crate) struct Memory {
     pub names: Names,
     pub heads: Heads,
+    /// Rows of [`key::is_resource_head`].
+    pub rows: Recent<Option<Vec<u8>>>,
+    /// The newest version of resources, by the prefix of its key.
+    pub versions: Recent<Row>,
 }
 
+/// So many bytes of each kind of row are remembered while many events are folded, when there is nothing
+/// else in memory. That is all of some 100,000 resources.
+const BULK_BYTES_MAX: usize = 64 << 20;
+
 impl Memory {
-    /// Remembers nothing of the rows that there are.
+    /// Remembers nothing of the rows that there are, and of rows no more than heads: beside requests, which
+    /// mostly need rows that were written long ago, reading them is cheaper than to keep them.
     pub(crate) fn new() -> Memory {
-        Memory { names: Names::default(), heads: Heads::default() }
+        let (rows, versions) = (Recent::new(0), Recent::new(0));
+        Memory { names: Names::default(), heads: Heads::default(), rows, versions }
     }
 
     /// The memory of a store without rows.
     pub(crate) fn of_no_rows() -> Memory {
-        Memory { names: Names::of_no_rows(), heads: Heads::default() }
+        Memory { names: Names::of_no_rows(), ..Memory::new() }
+    }
+
+    /// The same with room for the rows that a fold of many events needs again.
+    pub(crate) fn for_many(self) -> Memory {
+        let (rows, versions) = (Recent::new(BULK_BYTES_MAX), Recent::new(BULK_BYTES_MAX));
+        Memory { rows, versions, ..self }
     }
 
     /// Takes in what was published.
-    pub(crate) fn learn(&mut self, published: Unpublished) {
-        for (key, value) in &published.rows {
-            if value.is_some() {
-                self.names.add(key);
+    pub(crate) fn learn(&mut self, published: Changed) {
+        let (rows, heads) = published.into_parts();
+        for (key, value) in rows {
+            if key::is_version(&key) {
+                let Some(prefix) = key::scan_prefix(&key) else { continue };
+                match value {
+                    // The newest one has the lowest key.
+                    Some(value)
+                        if self.versions.get(prefix).is_none_or(|(known, _)| key < *known) =>
+                    {
+                        let bytes = prefix.len() + key.len() + value.len();
+                        self.versions.set(prefix.to_vec(), (key, value), bytes);
+                    }
+                    Some(_) => {}
+                    None => self.versions.forget(prefix),
+                }
+            } else if key::is_resource_head(&key) {
+                let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
+                self.rows.set(key, value, bytes);
+            } else if value.is_some() {
+                self.names.add(&key);
             }
         }
-        extend(&mut self.heads.classes, published.heads.classes);
-        extend(&mut self.heads.sets, published.heads.sets);
-        self.heads.second = self.heads.second.max(published.heads.second);
+        extend(&mut self.heads.classes, heads.classes);
+        extend(&mut self.heads.sets, heads.sets);
+        self.heads.second = self.heads.second.max(heads.second);
     }
 
     /// Whether [`Memory::fill`] has something left to do.
@@ -82,6 +110,46 @@ impl Memory {
     }
 }
 
+/// What was set last, by key, up to a number of bytes. When half of them are used, what was not set again
+/// since the last time is forgotten.
+pub(crate) struct Recent<V> {
+    young: HashMap<Vec<u8>, V, RandomState>,
+    old: HashMap<Vec<u8>, V, RandomState>,
+    /// Of the young ones, what was overwritten included.
+    bytes: usize,
+    bytes_max: usize,
+}
+
+/// Bytes that an entry takes in the map, beside its own.
+const ENTRY_BYTES: usize = 100;
+
+impl<V> Recent<V> {
+    fn new(bytes_max: usize) -> Recent<V> {
+        Recent { young: HashMap::default(), old: HashMap::default(), bytes: 0, bytes_max }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: V, bytes: usize) {
+        if self.bytes_max == 0 {
+            return;
+        }
+        if self.bytes > self.bytes_max / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        self.bytes += ENTRY_BYTES + bytes;
+        self.young.insert(key, value);
+    }
+
+    fn forget(&mut self, key: &[u8]) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+}
+
 fn extend<K: Eq + Hash, V>(
     known: &mut HashMap<K, V, RandomState>,
     new: HashMap<K, V, RandomState>,
@@ -91,5 +159,29 @@ fn extend<K: Eq + Hash, V>(
     }
     if new.len() <= HEADS_MAX {
         known.extend(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_set_last_is_remembered_as_it_was_set() {
+        let mut recent = Recent::new(40 * ENTRY_BYTES);
+        let mut last = HashMap::new();
+        for turn in 0_u32..1_000 {
+            let key = vec![(turn * turn % 31) as u8];
+            recent.set(key.clone(), turn, 0);
+            last.insert(key, turn);
+            for (key, value) in &last {
+                let known = recent.get(key);
+                assert!(known.is_none_or(|known| known == value), "{turn}: never an older one");
+                assert!(turn - value > 20 || known.is_some(), "{turn}: the last twenty are known");
+            }
+            assert!(recent.young.len() + recent.old.len() <= 42);
+        }
+        recent.forget(&[1]);
+        assert_eq!(recent.get(&[1]), None);
     }
 }

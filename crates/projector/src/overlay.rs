@@ -1,65 +1,66 @@
 //! A snapshot's rows with unpublished changes on top.
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
-use std::ops::{Bound, ControlFlow};
+mod changed;
+
+use std::ops::ControlFlow;
 
 use event::{Application, Seq};
-use foldhash::fast::RandomState;
 use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, StoreError, Visit};
 
 use crate::class::ClassHead;
 use crate::error::ProjectorError;
-use crate::memory::{Heads, Memory, Unpublished};
+use crate::memory::Memory;
 use crate::set::Head;
+pub(crate) use changed::Changed;
 
 /// Rows with unpublished changes on top; reads see both.
-///
-/// Changes are found by a hash of their key, and are sorted once, when they are published. Keys of kinds
-/// that the fold scans stand sorted too, by the prefix that their scans share. The heads of classes and
-/// sets, which nearly every event changes, are kept decoded until then.
 pub(crate) struct Overlay<'a> {
-    base: &'a dyn ReadRows,
-    memory: Option<&'a Memory>,
-    changes: HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>,
-    /// The changed keys by their [`key::scan_prefix`]; keys without one are not here.
-    scanned: HashMap<Vec<u8>, BTreeSet<Vec<u8>>, RandomState>,
-    heads: Heads,
-    bytes: usize,
+    below: Below<'a>,
+    changed: Changed,
 }
 
-/// A changed row: its key, and its value unless it was deleted.
-type Change<'r> = (Cow<'r, [u8]>, Option<Cow<'r, [u8]>>);
+/// What the changes of an overlay lie on.
+#[derive(Clone, Copy)]
+enum Below<'a> {
+    /// Published rows, of which something may be remembered.
+    Rows(&'a dyn ReadRows, Option<&'a Memory>),
+    /// Changes that are being published meanwhile.
+    Batch(&'a Overlay<'a>),
+}
 
 impl<'a> Overlay<'a> {
     /// An overlay without changes.
+    #[cfg(test)]
     pub(crate) fn new(base: &'a dyn ReadRows) -> Overlay<'a> {
-        Overlay {
-            base,
-            memory: None,
-            changes: HashMap::default(),
-            scanned: HashMap::default(),
-            heads: Heads::default(),
-            bytes: 0,
-        }
+        Overlay { below: Below::Rows(base, None), changed: Changed::default() }
     }
 
     /// An overlay over published rows of which something is remembered.
     pub(crate) fn with_memory(base: &'a dyn ReadRows, memory: &'a Memory) -> Overlay<'a> {
-        Overlay { memory: Some(memory), ..Overlay::new(base) }
+        Overlay::of(Changed::default(), base, memory)
+    }
+
+    /// An overlay of changes that were made before.
+    pub(crate) fn of(changed: Changed, base: &'a dyn ReadRows, memory: &'a Memory) -> Overlay<'a> {
+        Overlay { below: Below::Rows(base, Some(memory)), changed }
+    }
+
+    /// An overlay over changes that are not published yet.
+    pub(crate) fn over(batch: &'a Overlay<'a>) -> Overlay<'a> {
+        Overlay { below: Below::Batch(batch), changed: Changed::default() }
     }
 
     /// Sets the value of a key.
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.set(key, Some(value));
+        self.changed.set(key, Some(value));
     }
 
     /// Adds bytes to the end of a key's value.
     pub(crate) fn append(&mut self, key: Vec<u8>, bytes: &[u8]) -> Result<(), StoreError> {
-        if let Some(Some(value)) = self.changes.get_mut(&key) {
+        if let Some(Some(value)) = self.changed.rows.get_mut(&key) {
             value.extend_from_slice(bytes);
-            self.bytes += bytes.len();
+            self.changed.bytes += bytes.len();
             return Ok(());
         }
         let mut value = self.get(&key)?.unwrap_or_default();
@@ -70,56 +71,62 @@ impl<'a> Overlay<'a> {
 
     /// Removes a key.
     pub(crate) fn delete(&mut self, key: Vec<u8>) {
-        self.set(key, None);
-    }
-
-    fn set(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-        if let Some(known) = self.changes.get_mut(&key) {
-            *known = value;
-            return;
-        }
-        if let Some(prefix) = key::scan_prefix(&key) {
-            match self.scanned.get_mut(prefix) {
-                Some(keys) => {
-                    keys.insert(key.clone());
-                }
-                None => {
-                    self.scanned.insert(prefix.to_vec(), BTreeSet::from([key.clone()]));
-                }
-            }
-        }
-        self.changes.insert(key, value);
+        self.changed.set(key, None);
     }
 
     /// Writes that a second has an event; the row of a second has its first one.
     pub(crate) fn begin_second(&mut self, second: i64, seq: Seq) -> Result<(), StoreError> {
-        let remembered = self.memory.and_then(|memory| memory.heads.second);
-        let last = self.heads.second.max(remembered);
-        if last == Some(second) {
-            return Ok(());
+        let last = self.last_second()?;
+        // Nothing is asked for a later second than all that there are.
+        let is_new = match last {
+            Some(last) if last == second => return Ok(()),
+            Some(last) if last > second => self.get(&key::second(second))?.is_none(),
+            Some(_) | None => true,
+        };
+        if is_new {
+            self.put(key::second(second), seq.to_be_bytes().to_vec());
         }
-        let key = key::second(second);
-        if self.get(&key)?.is_none() {
-            self.put(key, seq.to_be_bytes().to_vec());
-        }
-        self.heads.second = last.max(Some(second));
+        self.changed.heads.second = last.max(Some(second));
         Ok(())
+    }
+
+    /// The latest second that has an event.
+    fn last_second(&self) -> Result<Option<i64>, StoreError> {
+        if self.changed.heads.second.is_some() {
+            return Ok(self.changed.heads.second);
+        }
+        match self.below {
+            Below::Batch(batch) => batch.last_second(),
+            Below::Rows(_, Some(memory)) if memory.heads.second.is_some() => {
+                Ok(memory.heads.second)
+            }
+            Below::Rows(rows, _) => {
+                let last = rows.first(&key::seconds_until(i64::MAX), Direction::Backward)?;
+                Ok(last.and_then(|(key, _)| key::second_of(&key)))
+            }
+        }
     }
 
     /// The head of a class.
     pub(crate) fn class_head(&self, class: Class) -> Result<Option<ClassHead>, ProjectorError> {
-        let remembered = || self.memory?.heads.classes.get(&class);
-        if let Some(head) = self.heads.classes.get(&class).or_else(remembered) {
+        if let Some(head) = self.changed.heads.classes.get(&class) {
             return Ok(Some(*head));
         }
-        let row = self.base.get(&key::class(class))?;
-        row.map(|row| ClassHead::decode(&row)).transpose()
+        match self.below {
+            Below::Batch(batch) => batch.class_head(class),
+            Below::Rows(rows, memory) => {
+                if let Some(head) = memory.and_then(|memory| memory.heads.classes.get(&class)) {
+                    return Ok(Some(*head));
+                }
+                let row = rows.get(&key::class(class))?;
+                row.map(|row| ClassHead::decode(&row)).transpose()
+            }
+        }
     }
 
     /// Sets the head of a class.
     pub(crate) fn put_class_head(&mut self, class: Class, head: ClassHead) {
-        self.heads.classes.insert(class, head);
+        self.changed.heads.classes.insert(class, head);
     }
 
     /// The head of a set.
@@ -128,114 +135,111 @@ impl<'a> Overlay<'a> {
         application: Application,
         set: Set,
     ) -> Result<Option<Head>, ProjectorError> {
-        let remembered = || self.memory?.heads.sets.get(&(application, set));
-        if let Some(head) = self.heads.sets.get(&(application, set)).or_else(remembered) {
+        if let Some(head) = self.changed.heads.sets.get(&(application, set)) {
             return Ok(Some(*head));
         }
-        let row = self.base.get(&key::set_head(application, set))?;
-        row.map(|row| Head::decode(&row)).transpose()
+        match self.below {
+            Below::Batch(batch) => batch.set_head(application, set),
+            Below::Rows(rows, memory) => {
+                let remembered =
+                    memory.and_then(|memory| memory.heads.sets.get(&(application, set)));
+                if let Some(head) = remembered {
+                    return Ok(Some(*head));
+                }
+                let row = rows.get(&key::set_head(application, set))?;
+                row.map(|row| Head::decode(&row)).transpose()
+            }
+        }
     }
 
     /// Sets the head of a set.
     pub(crate) fn put_set_head(&mut self, application: Application, set: Set, head: Head) {
-        self.heads.sets.insert((application, set), head);
-    }
-
-    /// The rows of the heads that changed.
-    fn head_rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let classes = self.heads.classes.iter();
-        let classes = classes.map(|(class, head)| (key::class(*class), head.encode()));
-        let sets = self.heads.sets.iter();
-        classes.chain(
-            sets.map(|((application, set), head)| {
-                (key::set_head(*application, *set), head.encode())
-            }),
-        )
+        self.changed.heads.sets.insert((application, set), head);
     }
 
     /// The changes, to be published.
-    pub(crate) fn into_unpublished(self) -> Unpublished {
-        let heads: Vec<Row> = self.head_rows().collect();
-        let heads = heads.into_iter().map(|(key, value)| (key, Some(value)));
-        let mut rows: Vec<_> = self.changes.into_iter().chain(heads).collect();
-        rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Unpublished { rows, heads: self.heads }
+    pub(crate) fn into_changed(self) -> Changed {
+        self.changed
+    }
+
+    /// The changes.
+    pub(crate) fn changed(&self) -> &Changed {
+        &self.changed
     }
 
     /// How many rows changed.
     pub(crate) fn len(&self) -> usize {
-        self.changes.len() + self.heads.classes.len() + self.heads.sets.len()
+        let Changed { rows, index, heads, .. } = &self.changed;
+        rows.len() + index.len() + heads.classes.len() + heads.sets.len()
     }
 
     /// How many bytes were written, what was overwritten included.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.changed.bytes
     }
 
-    /// The changes in a range, in the direction of a scan.
-    fn changes_in<'r>(
-        &'r self,
-        range: &'r KeyRange,
-        direction: Direction,
-    ) -> Box<dyn Iterator<Item = Change<'r>> + 'r> {
-        if let Some(prefix) = range.prefix_of_all() {
-            let Some(keys) = self.scanned.get(prefix) else { return Box::new(std::iter::empty()) };
-            let bounds = (Bound::Included(&range.from[..]), Bound::Excluded(&range.to[..]));
-            let changes = keys.range::<[u8], _>(bounds).map(|key| {
-                let value = self.changes.get(key).and_then(Option::as_deref);
-                (Cow::from(key), value.map(Cow::from))
-            });
-            return match direction {
-                Direction::Forward => Box::new(changes),
-                Direction::Backward => Box::new(changes.rev()),
-            };
+    /// What is remembered of the rows right below.
+    fn memory(&self) -> Option<&'a Memory> {
+        match self.below {
+            Below::Rows(_, memory) => memory,
+            Below::Batch(_) => None,
         }
-        // The fold makes no such scan, and decide seldom, when there are few changes.
-        let inside = |key: &[u8]| range.from[..] <= *key && *key < range.to[..];
-        let changes = self.changes.iter().filter(|(key, _)| inside(key));
-        let mut changes: Vec<Change<'r>> =
-            changes.map(|(key, value)| (Cow::from(key), value.as_deref().map(Cow::from))).collect();
-        if key::has_heads(range) {
-            let heads = self.head_rows().filter(|(key, _)| inside(key));
-            changes.extend(heads.map(|(key, value)| (Cow::from(key), Some(Cow::from(value)))));
-        }
-        changes.sort_unstable_by(|one, other| match direction {
-            Direction::Forward => one.0.cmp(&other.0),
-            Direction::Backward => other.0.cmp(&one.0),
-        });
-        Box::new(changes.into_iter())
     }
 
     /// Whether the published rows certainly have none with this name.
     fn lacks(&self, name: &[u8]) -> bool {
-        self.memory.is_some_and(|memory| memory.names.lacks(name))
+        self.memory().is_some_and(|memory| memory.names.lacks(name))
+    }
+}
+
+impl<'a> Below<'a> {
+    fn rows(self) -> &'a dyn ReadRows {
+        match self {
+            Below::Rows(rows, _) => rows,
+            Below::Batch(batch) => batch,
+        }
     }
 }
 
 impl ReadRows for Overlay<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(value) = self.changes.get(key) {
-            return Ok(value.clone());
+        if let Some(value) = self.changed.get(key) {
+            return Ok(value);
         }
-        if key::name(key).is_some_and(|name| self.lacks(name)) {
-            return Ok(None);
+        if let Some(memory) = self.memory() {
+            if key::name(key).is_some_and(|name| memory.names.lacks(name)) {
+                return Ok(None);
+            }
+            if key::is_resource_head(key)
+                && let Some(value) = memory.rows.get(key)
+            {
+                return Ok(value.clone());
+            }
         }
-        let to = [key, &[0]].concat();
-        if key::has_heads(&KeyRange { from: key.to_vec(), to })
-            && let Some((_, value)) = self.head_rows().find(|(changed, _)| changed == key)
-        {
-            return Ok(Some(value));
-        }
-        self.base.get(key)
+        self.below.rows().get(key)
     }
 
     fn first(&self, range: &KeyRange, direction: Direction) -> Result<Option<Row>, StoreError> {
         // A version that is not published yet is newer than all that are, and the newest comes first.
         if direction == Direction::Forward
             && key::is_version(&range.from)
-            && let Some((key, Some(value))) = self.changes_in(range, direction).next()
+            && let Some(prefix) = range.prefix_of_all()
         {
-            return Ok(Some((key.into_owned(), value.into_owned())));
+            match self.changed.newest_version(prefix) {
+                Some((key, Some(value))) if range.from.as_slice() <= key => {
+                    return Ok(Some((key.to_vec(), value.to_vec())));
+                }
+                Some(_) => {}
+                None => {
+                    let newest = self.memory().and_then(|memory| memory.versions.get(prefix));
+                    return match newest {
+                        Some((key, value)) if range.from <= *key => {
+                            Ok(Some((key.clone(), value.clone())))
+                        }
+                        Some(_) | None => self.below.rows().first(range, direction),
+                    };
+                }
+            }
         }
         let mut found = None;
         self.scan(range, direction, &mut |key, value| {
@@ -255,12 +259,12 @@ impl ReadRows for Overlay<'_> {
             return Ok(());
         }
         // Merge the changes into the base's rows, both in the scan's direction.
-        let mut over = self.changes_in(range, direction);
+        let mut over = self.changed.in_range(range, direction);
         let mut ahead = over.next();
         let mut stopped = false;
         let name = range.prefix_of_all().and_then(key::name);
         if !name.is_some_and(|name| self.lacks(name)) {
-            self.base.scan(range, direction, &mut |key, value| {
+            self.below.rows().scan(range, direction, &mut |key, value| {
                 while let Some((own_key, own_value)) = &ahead {
                     let order = match direction {
                         Direction::Forward => (**own_key).cmp(key),
@@ -371,7 +375,7 @@ pub(crate) mod tests {
                 expected.reverse();
             }
         }
-        let published: Vec<_> = rows.into_unpublished().rows;
+        let published = rows.into_changed().to_rows();
         assert!(published.is_sorted(), "sorted by key, the heads among them");
         assert_eq!(published.len(), 6);
     }

@@ -2,17 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use event::codec::decode;
+use event::codec::{decode, decode_to_fold};
 use event::{Seq, Stopwatch};
 use store::{RowChanges, Store, digest, with_causes};
 
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
 use crate::memory::Memory;
-use crate::overlay::Overlay;
+use crate::overlay::{Changed, Overlay};
 
 /// Publish after so many changed rows, or so many bytes of them. Rows that many events change are written
-/// once for all of them, so the more the faster; but they must fit into memory twice, here and in the write.
+/// once for all of them, so the more the faster; but they must fit into memory three times: those that are
+/// made, and those that are published meanwhile, here and in the write.
 #[derive(Clone, Copy)]
 struct Limits {
     rows: usize,
@@ -52,35 +53,74 @@ fn catch_up_within(
         return Err(ProjectorError::RowsAhead { rows: start, log: size });
     }
     // To fill the filter of names from many rows takes longer than asking for the names of a few events.
-    let mut memory = if start == 0 { Memory::of_no_rows() } else { Memory::new() };
-    let mut reached = start;
-    while reached < size {
+    let memory = if start == 0 { Memory::of_no_rows() } else { Memory::new() };
+    let mut memory = memory.for_many();
+    let mut pending = Pending { changed: Changed::default(), next: start };
+    while pending.next < size {
+        // While this thread folds, another one publishes what was folded before.
         let snapshot = store.snapshot();
-        let mut overlay = Overlay::with_memory(&snapshot, &memory);
-        let Limits { rows, bytes } = limits();
-        let mut next = reached;
-        store.scan_log(reached, |seq, event| -> Result<_, ProjectorError> {
-            let event =
-                decode(seq, event).map_err(|source| ProjectorError::Event { seq, source })?;
-            fold(&mut overlay, &event)?;
-            next = seq + 1;
-            Ok(if overlay.len() >= rows || overlay.bytes() >= bytes {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
+        let batch = Overlay::of(pending.changed, &snapshot, &memory);
+        let next = std::thread::scope(|scope| {
+            let publishing = (pending.next > start)
+                .then(|| scope.spawn(publish(store, batch.changed(), pending.next)));
+            let next = fold_until(store, Overlay::over(&batch), pending.next, limits());
+            if let Some(publishing) = publishing {
+                publishing.join().unwrap_or(Err(ProjectorError::CommitterPanicked))?;
+                progress(pending.next, size);
+            }
+            next
         })?;
-        let changed = overlay.into_unpublished();
+        let published = batch.into_changed();
         drop(snapshot);
-        store.publish(&changed.rows, next, FOLD_VERSION)?;
-        memory.learn(changed);
-        reached = next;
-        progress(reached, size);
+        memory.learn(published);
+        pending = next;
+    }
+    if pending.next > start {
+        publish(store, &pending.changed, pending.next)()?;
+        progress(pending.next, size);
     }
     if start == 0 && size == 0 {
         store.publish(&RowChanges::new(), 0, FOLD_VERSION)?;
     }
     Ok(size - start)
+}
+
+/// What was folded and is not published yet.
+struct Pending {
+    changed: Changed,
+    /// The first event that was not folded.
+    next: Seq,
+}
+
+/// Folds events from `from` on until there are enough changes for a publish.
+fn fold_until(
+    store: &Store,
+    mut overlay: Overlay<'_>,
+    from: Seq,
+    limits: Limits,
+) -> Result<Pending, ProjectorError> {
+    let mut next = from;
+    store.scan_log(from, |seq, event| -> Result<_, ProjectorError> {
+        let event =
+            decode_to_fold(seq, event).map_err(|source| ProjectorError::Event { seq, source })?;
+        fold(&mut overlay, &event)?;
+        next = seq + 1;
+        Ok(if overlay.len() >= limits.rows || overlay.bytes() >= limits.bytes {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(Pending { changed: overlay.into_changed(), next })
+}
+
+/// Publishes changes, after which the rows have all events before `next`.
+fn publish<'a>(
+    store: &'a Store,
+    changed: &'a Changed,
+    next: Seq,
+) -> impl FnOnce() -> Result<(), ProjectorError> + Send + 'a {
+    move || Ok(changed.publish(store, next, FOLD_VERSION)?)
 }
 
 /// Reads the whole log, so that rows are cleared only when they can be made again.

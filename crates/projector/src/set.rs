@@ -567,10 +567,10 @@ mod tests {
             record(&mut together, APP, SET, seq, &joined, &[]).unwrap();
             let mut alone = Overlay::new(&apart);
             record(&mut alone, APP, SET, seq, &joined, &[]).unwrap();
-            let changes = alone.into_unpublished().rows;
+            let changes = alone.into_changed().to_rows();
             apart.0.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
         }
-        let changes = together.into_unpublished().rows;
+        let changes = together.into_changed().to_rows();
         let together: BTreeMap<_, _> =
             changes.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         assert_eq!(apart.0, together);

@@ -217,6 +217,17 @@ pub fn is_version(key: &[u8]) -> bool {
     key.first() == Some(&VERSION)
 }
 
+/// Whether a key is that of an index which the fold writes once for an event and never reads: operations by
+/// seq, by request and by resource.
+pub fn is_index(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(OPERATION | BY_REQUEST | BY_RESOURCE)))
+}
+
+/// Whether a key is that of a row which nearly every event about a resource reads and rewrites.
+pub fn is_resource_head(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(RESOURCE_HEAD | NUMBERS)))
+}
+
 /// Whether a range has keys of heads: of classes or of sets.
 pub fn has_heads(range: &KeyRange) -> bool {
     [CLASS, SET_HEAD].iter().any(|kind| {
@@ -610,6 +621,11 @@ pub fn index_seq(key: &[u8]) -> Option<Seq> {
 pub fn second(seconds: i64) -> Vec<u8> {
     // The sign bit is flipped, so that times before 1970 sort first.
     Key::new(SECOND).u64((seconds as u64) ^ (1 << 63)).0
+}
+
+/// The second of a [`second`] key.
+pub fn second_of(key: &[u8]) -> Option<i64> {
+    Some((u64::from_be_bytes(*key.last_chunk::<8>()?) ^ (1 << 63)) as i64)
 }
 
 /// All seconds up to and including this one, oldest first.

@@ -181,8 +181,28 @@ impl Store {
         next_seq: Seq,
         fold_version: u32,
     ) -> Result<(), StoreError> {
+        let borrowed = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        self.publish_sorted(&borrowed.collect::<Vec<_>>(), next_seq, fold_version)
+    }
+
+    /// [`Store::publish`] of rows that stand anywhere; sorted as [`RowChanges`] are.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn publish_sorted(
+        &self,
+        changes: &[(&[u8], Option<&[u8]>)],
+        next_seq: Seq,
+        fold_version: u32,
+    ) -> Result<(), StoreError> {
         let family = self.rows_family();
-        let mut batch = WriteBatch::default();
+        // About what RocksDB adds to each row, so that the batch is not moved while it grows.
+        const ROW_BYTES: usize = 12;
+        let bytes = |(key, value): &(&[u8], Option<&[u8]>)| {
+            ROW_BYTES + key.len() + value.map_or(0, <[u8]>::len)
+        };
+        let mut batch =
+            WriteBatch::with_capacity_bytes(64 + changes.iter().map(bytes).sum::<usize>());
         for (key, value) in changes {
             match value {
                 Some(value) => batch.put_cf(&family, key, value),

@@ -678,6 +678,23 @@ fn header_and_structural_facts_need_no_part() {
     }
 }
 
+#[test]
+fn what_the_fold_reads_is_decoded_for_it_and_nothing_else() {
+    for (name, event) in samples() {
+        let folded = decode_to_fold(42, &encode(&event).unwrap()).unwrap();
+        assert_eq!(folded.header, event.header, "{name}");
+        assert_eq!(folded.structure, event.structure, "{name}");
+        assert_eq!(folded.parts.len(), event.parts.len(), "{name}");
+        for (part, whole) in folded.parts.iter().zip(&event.parts) {
+            assert_eq!((part.subject, &part.others), (whole.subject, &whole.others), "{name}");
+            match &whole.content {
+                changes @ Content::Changes(_) => assert_eq!(part.content, *changes, "{name}"),
+                _ => assert!(matches!(part.content, Content::Unreadable(_)), "{name}"),
+            }
+        }
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
     for line in bytes.chunks(32) {

@@ -28,8 +28,10 @@ pub(crate) struct Frame<'a> {
 pub(crate) struct FramedPart<'a> {
     pub kind: u8,
     pub form: u8,
-    /// Whom it is about: first the one that it belongs to, then the others, ascending. Nobody is left out.
-    pub subjects: Vec<Number>,
+    /// Whom it is about: first the one that it belongs to. Nobody is left out.
+    pub subject: Option<Number>,
+    /// The others, ascending. Most parts have none, and a list without numbers takes no memory.
+    pub others: Vec<Number>,
     pub commitment: Option<[u8; COMMITMENT_BYTES]>,
     pub bytes: &'a [u8],
 }
@@ -77,8 +79,9 @@ impl FrameWriter {
     /// Writes one part.
     pub(crate) fn part(&mut self, part: &FramedPart<'_>) -> Result<(), CodecError> {
         self.out.extend_from_slice(&[part.kind, part.form]);
-        self.count(part.subjects.len())?;
-        for subject in &part.subjects {
+        let subjects = part.subject.iter().chain(&part.others);
+        self.count(subjects.clone().count())?;
+        for subject in subjects {
             put_varint(&mut self.out, subject.0.into());
         }
         match &part.commitment {
@@ -145,9 +148,10 @@ fn read_part<'a>(rest: &mut &'a [u8]) -> Result<FramedPart<'a>, CodecError> {
     if count > rest.len() {
         return Err(CodecError::Length);
     }
-    let mut subjects = Vec::with_capacity(count);
-    for _ in 0..count {
-        subjects.push(read_number(rest)?);
+    let subject = if count == 0 { None } else { Some(read_number(rest)?) };
+    let mut others = Vec::with_capacity(count.saturating_sub(1));
+    for _ in 1..count {
+        others.push(read_number(rest)?);
     }
     let commitment = match take(rest, 1)? {
         [0] => None,
@@ -158,7 +162,7 @@ fn read_part<'a>(rest: &mut &'a [u8]) -> Result<FramedPart<'a>, CodecError> {
         _ => return Err(CodecError::Length),
     };
     let bytes = read_sized(rest)?;
-    Ok(FramedPart { kind: *kind, form: *form, subjects, commitment, bytes })
+    Ok(FramedPart { kind: *kind, form: *form, subject, others, commitment, bytes })
 }
 
 fn read_sized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CodecError> {

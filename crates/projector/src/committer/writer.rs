@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use event::codec::{decode, encode, holds_token};
 use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Structure, Timestamp};
-use store::{RowChanges, Snapshot, Store, with_causes};
+use store::{Snapshot, Store, with_causes};
 
 use super::handles::Handles;
 use super::shared::{Message, Shared};
@@ -23,7 +23,7 @@ use crate::error::{CommitError, ProjectorError};
 use crate::fold::{FOLD_VERSION, fold};
 use crate::gate::{self, Gate};
 use crate::memory::Memory;
-use crate::overlay::Overlay;
+use crate::overlay::{Changed, Overlay};
 use crate::queue::Queue;
 use crate::structure::Completion;
 use crate::view::View;
@@ -200,7 +200,7 @@ impl Writer {
                 }
             }
         }
-        let changed = overlay.into_unpublished();
+        let changed = overlay.into_changed();
         drop(snapshot);
         if self.store.needs_rebuild() {
             // A command may have been decided without a row that could not be read.
@@ -210,7 +210,7 @@ impl Writer {
         let watch = Stopwatch::start();
         self.append(&events, sync)?;
         spent.append = watch.elapsed();
-        self.publish(&changed.rows, &events)?;
+        self.publish(&changed, &events)?;
         self.memory.learn(changed);
         spent.publish = watch.elapsed() - spent.append;
         spent.record(&self.handles);
@@ -261,7 +261,7 @@ impl Writer {
 
     fn publish(
         &mut self,
-        changes: &RowChanges,
+        changes: &Changed,
         events: &[(Seq, Vec<u8>)],
     ) -> Result<(), ProjectorError> {
         if events.is_empty() {
@@ -269,7 +269,7 @@ impl Writer {
         }
         fail::fail_point!("publish");
         let size = self.next_seq + events.len() as Seq;
-        self.store.publish(changes, size, FOLD_VERSION)?;
+        changes.publish(&self.store, size, FOLD_VERSION)?;
         self.next_seq = size;
         fail::fail_point!("published", |_| -> Result<(), ProjectorError> { std::process::abort() });
         Ok(())
