@@ -67,6 +67,8 @@ use crate::stored::frame::{Frame, FrameWriter, FramedPart, Lengths};
 use crate::stored::structure::{self, Subject, ValuesCode};
 use crate::stored::v2;
 
+pub use crate::stored::frame::{put_varint, read_varint};
+
 /// Why bytes cannot be decoded as an event or a row, or the other way round.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {

@@ -22,7 +22,7 @@ use crate::configuration;
 use crate::error::ProjectorError;
 use crate::failing;
 use crate::listing;
-use crate::operation::OperationSummary;
+use crate::operation::{OperationSummary, request_id_hash};
 use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
@@ -39,7 +39,7 @@ mod lookups;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 18;
+pub(crate) const FOLD_VERSION: u32 = 19;
 
 /// Applies one event to the rows.
 ///
@@ -390,7 +390,8 @@ fn fold_summary(
     let summary = OperationSummary { ordinal: class::count(rows)?, ..summary };
     class::record(rows, summary.class(), event.seq)?;
     rows.put(key::operation(event.seq), summary.encode());
-    rows.put(key::by_request(summary.request_id_hash, event.seq), vec![]);
+    let request_id = event.header.origin.as_ref().map_or("", |origin| &origin.request_id);
+    rows.put(key::by_request(request_id_hash(request_id), event.seq), vec![]);
     Ok(Some(summary))
 }
 

@@ -1,13 +1,14 @@
 //! The summary of an operation: what a list shows and filters by, without reading the event. Requests
 //! without a valid credential that were only counted share one summary.
 
+use event::codec::{put_varint, read_varint};
 use event::{
     Action, Application, Changes, Credential, Effect, Event, Fact, Number, Operation, Part,
     ResourceType, Seq, Status, Timestamp,
 };
 use store::key::Class;
 
-/// Numbers and codes of one operation; 46 bytes as a row's value.
+/// Numbers and codes of one operation; about 22 bytes as a row's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperationSummary {
     /// Its place in the log.
@@ -34,8 +35,6 @@ pub struct OperationSummary {
     pub count: u32,
     /// Its place among the operations of the log, from 1.
     pub ordinal: u64,
-    /// [`request_id_hash`] of the request id. Different ids may have the same hash; the event has the id.
-    pub request_id_hash: u64,
 }
 
 /// What an observation did: it changed the record, or found it as it is.
@@ -73,7 +72,6 @@ impl OperationSummary {
             http_status: 401,
             count: 1,
             ordinal,
-            request_id_hash: request_id_hash(origin.map_or("", |origin| &origin.request_id)),
         };
         match &event.header.fact {
             Fact::Operation(op) => Some(OperationSummary {
@@ -143,39 +141,49 @@ impl OperationSummary {
         }
     }
 
+    /// Numbers that are the same, or nearly so, in many operations in a row are written so that their bytes
+    /// are the same too; that compresses well.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(46);
-        out.extend_from_slice(&self.application.0.to_be_bytes());
-        out.extend_from_slice(&self.credential.0.to_be_bytes());
+        let mut out = Vec::with_capacity(32);
         out.extend_from_slice(&self.recorded_at.0.to_be_bytes());
-        out.extend_from_slice(&self.number.0.to_be_bytes());
-        out.push(self.resource_type.0);
-        out.push(self.action as u8);
-        out.push(self.status as u8);
-        out.push(self.effect as u8);
+        out.extend_from_slice(&[
+            self.resource_type.0,
+            self.action as u8,
+            self.status as u8,
+            self.effect as u8,
+        ]);
         out.extend_from_slice(&self.http_status.to_be_bytes());
-        out.extend_from_slice(&self.count.to_be_bytes());
-        out.extend_from_slice(&self.ordinal.to_be_bytes());
-        out.extend_from_slice(&self.request_id_hash.to_be_bytes());
+        for number in [self.application.0, self.credential.0, self.number.0, self.count] {
+            put_varint(&mut out, number.into());
+        }
+        // How many events before it were no operations.
+        put_varint(&mut out, (self.seq + 1).saturating_sub(self.ordinal));
         out
     }
 
     pub(crate) fn decode(seq: Seq, bytes: &[u8]) -> Option<OperationSummary> {
         let mut rest = bytes;
+        let recorded_at = Timestamp(i64::from_be_bytes(take(&mut rest)?));
+        let [resource_type, action, status, effect] = take(&mut rest)?;
+        let http_status = u16::from_be_bytes(take(&mut rest)?);
+        let mut number = || read_varint(&mut rest).ok();
+        let mut short = || u32::try_from(number()?).ok();
+        let (application, credential) = (Application(short()?), Credential(short()?));
+        let (on, count) = (Number(short()?), short()?);
+        let ordinal = (seq + 1).checked_sub(number()?)?;
         let summary = OperationSummary {
             seq,
-            application: Application(u32::from_be_bytes(take(&mut rest)?)),
-            credential: Credential(u32::from_be_bytes(take(&mut rest)?)),
-            recorded_at: Timestamp(i64::from_be_bytes(take(&mut rest)?)),
-            number: Number(u32::from_be_bytes(take(&mut rest)?)),
-            resource_type: ResourceType(u8::from_be_bytes(take(&mut rest)?)),
-            action: Action::from_code(u8::from_be_bytes(take(&mut rest)?))?,
-            status: Status::from_code(u8::from_be_bytes(take(&mut rest)?))?,
-            effect: Effect::from_code(u8::from_be_bytes(take(&mut rest)?))?,
-            http_status: u16::from_be_bytes(take(&mut rest)?),
-            count: u32::from_be_bytes(take(&mut rest)?),
-            ordinal: u64::from_be_bytes(take(&mut rest)?),
-            request_id_hash: u64::from_be_bytes(take(&mut rest)?),
+            application,
+            credential,
+            recorded_at,
+            number: on,
+            resource_type: ResourceType(resource_type),
+            action: Action::from_code(action)?,
+            status: Status::from_code(status)?,
+            effect: Effect::from_code(effect)?,
+            http_status,
+            count,
+            ordinal,
         };
         rest.is_empty().then_some(summary)
     }
@@ -187,7 +195,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// The hash of a request id: FNV-1a, 64 bits. Stored in rows, so it must not change.
+/// The hash of a request id: FNV-1a, 64 bits. A key has its first bytes, so it must not change. Different ids
+/// may have the same hash; the event has the id.
 pub fn request_id_hash(request_id: &str) -> u64 {
     request_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -213,11 +222,13 @@ mod tests {
             http_status: 409,
             count: 70_000,
             ordinal: 4,
-            request_id_hash: request_id_hash("req-1"),
         };
         let bytes = summary.encode();
         assert_eq!(OperationSummary::decode(5, &bytes), Some(summary));
-        assert_eq!(OperationSummary::decode(5, &bytes[1..]), None);
+        for end in 0..bytes.len() {
+            assert_eq!(OperationSummary::decode(5, &bytes[..end]), None);
+        }
+        assert_eq!(OperationSummary::decode(5, &[&bytes[..], &[0]].concat()), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use canonical::Document;
-use event::codec::{decode_row, encode_row};
+use event::codec::{decode_row, encode_row, put_varint, read_varint};
 use event::{
     Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp, UpstreamSet,
 };
@@ -222,15 +222,22 @@ impl OperationCounts {
     }
 
     pub(crate) fn encode(self) -> Vec<u8> {
-        [self.concerned, self.own].map(u64::to_be_bytes).concat()
+        let mut out = Vec::with_capacity(8);
+        put_varint(&mut out, self.concerned);
+        // Nearly all operations are on the resource itself, so this is mostly a zero.
+        put_varint(&mut out, self.concerned - self.own);
+        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<OperationCounts, ProjectorError> {
-        let ([concerned, own], []) = bytes.as_chunks::<8>() else {
-            return Err(ProjectorError::row("an operation's places"));
-        };
-        let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
-        Ok(OperationCounts { concerned: number(concerned), own: number(own) })
+        let what = "an operation's places";
+        let mut rest = bytes;
+        let mut number = || read_varint(&mut rest).map_err(ProjectorError::undecodable(what));
+        let (concerned, others) = (number()?, number()?);
+        match (concerned.checked_sub(others), rest) {
+            (Some(own), []) => Ok(OperationCounts { concerned, own }),
+            _ => Err(ProjectorError::row(what)),
+        }
     }
 }
 

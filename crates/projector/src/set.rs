@@ -16,6 +16,7 @@ mod changes;
 
 use std::ops::ControlFlow;
 
+use event::codec::{put_varint, read_varint};
 use event::{Application, Number, Seq};
 use roaring::RoaringBitmap;
 use store::key::{self, KeyRange, Set};
@@ -368,8 +369,13 @@ fn encode_base(members: &[MemberSince]) -> Result<Vec<u8>, ProjectorError> {
     let mut out = (bitmap.serialized_size() as u32).to_be_bytes().to_vec();
     // A write into a Vec cannot fail.
     bitmap.serialize_into(&mut out).map_err(|_| damaged())?;
+    // Members that came together have numbers in a row, so the distances are short. The lowest bit is the
+    // sign.
+    let mut before = 0;
     for entry in members {
-        out.extend_from_slice(&entry.since.to_be_bytes());
+        let distance = entry.since.wrapping_sub(before) as i64;
+        put_varint(&mut out, ((distance << 1) ^ (distance >> 63)) as u64);
+        before = entry.since;
     }
     Ok(out)
 }
@@ -379,15 +385,15 @@ fn decode_base(bytes: &[u8]) -> Result<Vec<MemberSince>, ProjectorError> {
     let length = u32::from_be_bytes(*length) as usize;
     let (bitmap, starts) = rest.split_at_checked(length).ok_or_else(damaged)?;
     let bitmap = RoaringBitmap::deserialize_from(bitmap).map_err(|_| damaged())?;
-    if starts.len() as u64 != bitmap.len() * 8 {
-        return Err(damaged());
+    let mut rest = starts;
+    let mut since: Seq = 0;
+    let mut members = Vec::with_capacity(rest.len().min(bitmap.len() as usize));
+    for member in &bitmap {
+        let distance = read_varint(&mut rest).map_err(|_| damaged())?;
+        since = since.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg());
+        members.push(MemberSince { member: Number(member), since });
     }
-    let starts = starts.as_chunks::<8>().0.iter().map(|bytes| Seq::from_be_bytes(*bytes));
-    Ok(bitmap
-        .iter()
-        .zip(starts)
-        .map(|(member, since)| MemberSince { member: Number(member), since })
-        .collect())
+    if rest.is_empty() { Ok(members) } else { Err(damaged()) }
 }
 
 fn stay(key: &[u8], value: &[u8]) -> Result<Stay, ProjectorError> {

@@ -457,9 +457,6 @@ impl<'a> Log<'a> {
             return Ok(false);
         }
         let Some(id) = &filter.request_id else { return Ok(true) };
-        if summary.request_id_hash != request_id_hash(id) {
-            return Ok(false);
-        }
         // Clients choose request ids, and can make two with the same hash.
         let seq = summary.seq;
         let bytes = self.store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;

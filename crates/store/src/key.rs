@@ -18,7 +18,7 @@
 //! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
 //! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
 //! | 12   | set changes    | `set`, seq u64 and member u32 of the first of at most 64 changes | members before it u32; for each: seq minus the first's u31, added or not u1, member u32 | rewritten |
-//! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since seq u64 of each | once |
+//! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since which seq each: the distance from that of the member before | once |
 //! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
 //! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
 //! | 15   | operation      | seq u64                                      | summary                        | once      |
@@ -29,8 +29,8 @@
 //! | 20   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
 //! | 21   | class          | `class`                                      | number of its operations u64, seq u64 of the first in its last row by class | rewritten |
 //! | 22   | by class       | `class`, !seq u64 of the first of at most 64 operations | the first's place in it u64; for each after the first: seq minus the first's u32 | rewritten |
-//! | 23   | by resource    | application u32, number u32, !seq u64        | operations that touch it u64, on it u64, up to here | once |
-//! | 24   | by request     | hash of the request id u64, !seq u64         |                                | once      |
+//! | 23   | by resource    | application u32, number u32, !seq u64        | up to here, operations that touch it or are on it, and how many only touch it | once |
+//! | 24   | by request     | first 6 bytes of the hash of the request id, !seq u64 |                                | once      |
 //! | 25   | named          | `name`, number u32, !since seq u64           | until seq u64                  | once      |
 //! | 26   | unique         | application u32, type u8, attribute u8, value | number u32, since seq u64, and since seq u64 of an e-mail with the same text; further holders and e-mails have a lookup | rewritten, removed |
 //! | 27   | set head       | `set`                                        | members u32, changes since the last base u32; if another change fits into the last row of changes, its seq u64, member u32 and number of changes u32 | rewritten |
@@ -604,12 +604,17 @@ pub fn all_by_resource(application: Application, number: Number, seqs: &Range<Se
 
 /// An operation by the hash of its request id.
 pub fn by_request(request_id_hash: u64, seq: Seq) -> Vec<u8> {
-    Key::new(BY_REQUEST).u64(request_id_hash).u64(!seq).0
+    of_request(request_id_hash).u64(!seq).0
 }
 
 /// The operations in a range whose request id has this hash, newest first.
 pub fn all_by_request(request_id_hash: u64, seqs: &Range<Seq>) -> KeyRange {
-    Key::new(BY_REQUEST).u64(request_id_hash).newest_first(seqs)
+    of_request(request_id_hash).newest_first(seqs)
+}
+
+/// Six bytes of the hash tell the requests of a log apart. Where they do not, the events do.
+fn of_request(request_id_hash: u64) -> Key {
+    Key::new(BY_REQUEST).bytes(&request_id_hash.to_be_bytes()[..6])
 }
 
 /// The seq at the end of a [`by_class`], [`by_resource`] or [`by_request`] key.

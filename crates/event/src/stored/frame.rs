@@ -185,8 +185,8 @@ pub(crate) fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], C
     Ok(taken)
 }
 
-/// Seven bits a byte, the lowest first; the high bit says that more follow.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+/// Writes a number: seven bits a byte, the lowest first; the high bit says that more follow.
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -195,7 +195,10 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads what [`put_varint`] wrote, and nothing longer: each number has one form.
-pub(crate) fn read_varint(rest: &mut &[u8]) -> Result<u64, CodecError> {
+///
+/// # Errors
+/// When the bytes are no such number.
+pub fn read_varint(rest: &mut &[u8]) -> Result<u64, CodecError> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let [byte] = *take(rest, 1)? else { return Err(CodecError::Length) };
