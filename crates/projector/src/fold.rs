@@ -39,7 +39,7 @@ mod lookups;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 19;
+pub(crate) const FOLD_VERSION: u32 = 20;
 
 /// Applies one event to the rows.
 ///
@@ -288,7 +288,7 @@ fn fold_target(
     concerned.sort_unstable();
     concerned.dedup();
     // Before the event that gives a number there is nothing about it.
-    let next = View::new(rows).next_number(application)?;
+    let next = rows.next_number(application)?;
     let is_given = |part: &Part| part.content.changes().is_some();
     let is_new = |number| {
         number >= next && event.parts.iter().any(|part| part.subject == number && is_given(part))
@@ -297,7 +297,7 @@ fn fold_target(
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         let mut head = match is_new(number) {
             true => ResourceHead::default(),
-            false => View::new(rows).resource_head(application, number)?,
+            false => rows.resource_head(application, number)?,
         };
         head.counts = head.counts.with(number == target);
         if let Some(failed) = failed.filter(|_| number == target) {
@@ -309,7 +309,7 @@ fn fold_target(
     }
     // A row of its own: finding the last entry of the index takes much longer.
     for (number, head) in changed_heads(rows, event, heads)? {
-        rows.put(key::resource_head(application, number), head.encode()?);
+        rows.put_resource_head(application, number, head);
     }
     fold_changes(rows, event, (target, resource_type))
 }
@@ -340,7 +340,7 @@ fn changed_heads(
     missing.sort_unstable();
     missing.dedup();
     for number in missing {
-        heads.push((number, View::new(rows).resource_head(application, number)?));
+        heads.push((number, rows.resource_head(application, number)?));
     }
     if heads.len() > known {
         heads.sort_unstable_by_key(|(number, _)| *number);
@@ -416,8 +416,8 @@ impl ResourceFold<'_> {
 
     fn fold(&self, rows: &mut Overlay<'_>, changes: &Changes) -> Result<(), ProjectorError> {
         let application = self.application();
-        if View::new(rows).next_number(application)? <= self.number {
-            rows.put(key::numbers(application), row::encode_number(self.number.0));
+        if rows.next_number(application)? <= self.number {
+            rows.put_last_number(application, self.number);
         }
         if let Some(mention) = &changes.mention {
             // A number that is only mentioned has no resource, and so no versions.

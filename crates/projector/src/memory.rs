@@ -5,10 +5,11 @@
 //! of a command that failed or of a batch that was not written; and whatever it does not know is read from
 //! the rows.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use event::Application;
+use event::{Application, Number};
 use foldhash::fast::RandomState;
 use store::key::{self, Class, Set};
 use store::{ReadRows, Row, StoreError};
@@ -16,6 +17,7 @@ use store::{ReadRows, Row, StoreError};
 use crate::class::ClassHead;
 use crate::names::Names;
 use crate::overlay::Changed;
+use crate::row::ResourceHead;
 use crate::set::Head;
 
 /// So many heads of each kind are remembered, about 100 bytes each. When there are more, all are forgotten.
@@ -28,6 +30,9 @@ const ROWS_PER_FILLING: usize = 2_000;
 pub(crate) struct Heads {
     pub classes: HashMap<Class, ClassHead, RandomState>,
     pub sets: HashMap<(Application, Set), Head, RandomState>,
+    pub resources: HashMap<(Application, Number), ResourceHead, RandomState>,
+    /// The highest number assigned in an application.
+    pub numbers: HashMap<Application, Number, RandomState>,
     /// The latest second that has an event, since 1970.
     pub second: Option<i64>,
 }
@@ -36,10 +41,10 @@ pub(crate) struct Heads {
 pub(crate) struct Memory {
     pub names: Names,
     pub heads: Heads,
-    /// Rows of [`key::is_resource_head`].
-    pub rows: Recent<Option<Vec<u8>>>,
+    /// Heads of resources, which are too many for all to be remembered.
+    pub resources: Recent<(Application, Number), ResourceHead>,
     /// The newest version of resources, by the prefix of its key.
-    pub versions: Recent<Row>,
+    pub versions: Recent<Vec<u8>, Row>,
 }
 
 /// So many bytes of each kind of row are remembered while many events are folded, when there is nothing
@@ -50,8 +55,8 @@ impl Memory {
     /// Remembers nothing of the rows that there are, and of rows no more than heads: beside requests, which
     /// mostly need rows that were written long ago, reading them is cheaper than to keep them.
     pub(crate) fn new() -> Memory {
-        let (rows, versions) = (Recent::new(0), Recent::new(0));
-        Memory { names: Names::default(), heads: Heads::default(), rows, versions }
+        let (resources, versions) = (Recent::new(0), Recent::new(0));
+        Memory { names: Names::default(), heads: Heads::default(), resources, versions }
     }
 
     /// The memory of a store without rows.
@@ -61,8 +66,8 @@ impl Memory {
 
     /// The same with room for the rows that a fold of many events needs again.
     pub(crate) fn for_many(self) -> Memory {
-        let (rows, versions) = (Recent::new(BULK_BYTES_MAX), Recent::new(BULK_BYTES_MAX));
-        Memory { rows, versions, ..self }
+        let (resources, versions) = (Recent::new(BULK_BYTES_MAX), Recent::new(BULK_BYTES_MAX));
+        Memory { resources, versions, ..self }
     }
 
     /// Takes in what was published.
@@ -82,15 +87,16 @@ impl Memory {
                     Some(_) => {}
                     None => self.versions.forget(prefix),
                 }
-            } else if key::is_resource_head(&key) {
-                let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
-                self.rows.set(key, value, bytes);
             } else if value.is_some() {
                 self.names.add(&key);
             }
         }
         extend(&mut self.heads.classes, heads.classes);
         extend(&mut self.heads.sets, heads.sets);
+        extend(&mut self.heads.numbers, heads.numbers);
+        for (resource, head) in heads.resources {
+            self.resources.set(resource, head, size_of::<ResourceHead>());
+        }
         self.heads.second = self.heads.second.max(heads.second);
     }
 
@@ -112,27 +118,30 @@ impl Memory {
 
 /// What was set last, by key, up to a number of bytes. When half of them are used, what was not set again
 /// since the last time is forgotten.
-pub(crate) struct Recent<V> {
-    young: HashMap<Vec<u8>, V, RandomState>,
-    old: HashMap<Vec<u8>, V, RandomState>,
+pub(crate) struct Recent<K, V> {
+    young: HashMap<K, V, RandomState>,
+    old: HashMap<K, V, RandomState>,
     /// Of the young ones, what was overwritten included.
     bytes: usize,
     bytes_max: usize,
 }
 
 /// Bytes that an entry takes in the map, beside its own.
-const ENTRY_BYTES: usize = 100;
+const ENTRY_BYTES: usize = 60;
 
-impl<V> Recent<V> {
-    fn new(bytes_max: usize) -> Recent<V> {
+impl<K: Eq + Hash, V> Recent<K, V> {
+    fn new(bytes_max: usize) -> Recent<K, V> {
         Recent { young: HashMap::default(), old: HashMap::default(), bytes: 0, bytes_max }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    fn set(&mut self, key: Vec<u8>, value: V, bytes: usize) {
+    fn set(&mut self, key: K, value: V, bytes: usize) {
         if self.bytes_max == 0 {
             return;
         }
@@ -144,7 +153,10 @@ impl<V> Recent<V> {
         self.young.insert(key, value);
     }
 
-    fn forget(&mut self, key: &[u8]) {
+    fn forget<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         self.young.remove(key);
         self.old.remove(key);
     }
@@ -171,8 +183,8 @@ mod tests {
         let mut recent = Recent::new(40 * ENTRY_BYTES);
         let mut last = HashMap::new();
         for turn in 0_u32..1_000 {
-            let key = vec![(turn * turn % 31) as u8];
-            recent.set(key.clone(), turn, 0);
+            let key = turn * turn % 31;
+            recent.set(key, turn, 0);
             last.insert(key, turn);
             for (key, value) in &last {
                 let known = recent.get(key);
@@ -181,7 +193,7 @@ mod tests {
             }
             assert!(recent.young.len() + recent.old.len() <= 42);
         }
-        recent.forget(&[1]);
-        assert_eq!(recent.get(&[1]), None);
+        recent.forget(&1);
+        assert_eq!(recent.get(&1), None);
     }
 }

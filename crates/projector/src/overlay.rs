@@ -4,14 +4,16 @@ mod changed;
 
 use std::ops::ControlFlow;
 
-use event::{Application, Seq};
+use event::{Application, Number, Seq};
 use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, StoreError, Visit};
 
 use crate::class::ClassHead;
 use crate::error::ProjectorError;
 use crate::memory::Memory;
+use crate::row::ResourceHead;
 use crate::set::Head;
+use crate::view::View;
 pub(crate) use changed::Changed;
 
 /// Rows with unpublished changes on top; reads see both.
@@ -157,6 +159,60 @@ impl<'a> Overlay<'a> {
         self.changed.heads.sets.insert((application, set), head);
     }
 
+    /// The head of a resource or person.
+    pub(crate) fn resource_head(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<ResourceHead, ProjectorError> {
+        let resource = (application, number);
+        if let Some(head) = self.changed.heads.resources.get(&resource) {
+            return Ok(*head);
+        }
+        match self.below {
+            Below::Batch(batch) => batch.resource_head(application, number),
+            Below::Rows(rows, memory) => {
+                if let Some(head) = memory.and_then(|memory| memory.resources.get(&resource)) {
+                    return Ok(*head);
+                }
+                View::new(rows).resource_head(application, number)
+            }
+        }
+    }
+
+    /// Sets the head of a resource or person.
+    pub(crate) fn put_resource_head(
+        &mut self,
+        application: Application,
+        number: Number,
+        head: ResourceHead,
+    ) {
+        self.changed.bytes += size_of::<ResourceHead>();
+        self.changed.heads.resources.insert((application, number), head);
+    }
+
+    /// The number for the next person or resource of an application.
+    pub(crate) fn next_number(&self, application: Application) -> Result<Number, ProjectorError> {
+        if let Some(last) = self.changed.heads.numbers.get(&application) {
+            return Ok(Number(last.0 + 1));
+        }
+        match self.below {
+            Below::Batch(batch) => batch.next_number(application),
+            Below::Rows(rows, memory) => {
+                let last = memory.and_then(|memory| memory.heads.numbers.get(&application));
+                match last {
+                    Some(last) => Ok(Number(last.0 + 1)),
+                    None => View::new(rows).next_number(application),
+                }
+            }
+        }
+    }
+
+    /// Sets the highest number assigned in an application.
+    pub(crate) fn put_last_number(&mut self, application: Application, last: Number) {
+        self.changed.heads.numbers.insert(application, last);
+    }
+
     /// The changes, to be published.
     pub(crate) fn into_changed(self) -> Changed {
         self.changed
@@ -170,7 +226,8 @@ impl<'a> Overlay<'a> {
     /// How many rows changed.
     pub(crate) fn len(&self) -> usize {
         let Changed { rows, index, heads, .. } = &self.changed;
-        rows.len() + index.len() + heads.classes.len() + heads.sets.len()
+        let heads = [heads.classes.len(), heads.sets.len(), heads.resources.len()];
+        rows.len() + index.len() + heads.iter().sum::<usize>()
     }
 
     /// How many bytes were written, what was overwritten included.
@@ -210,10 +267,10 @@ impl ReadRows for Overlay<'_> {
             if key::name(key).is_some_and(|name| memory.names.lacks(name)) {
                 return Ok(None);
             }
-            if key::is_resource_head(key)
-                && let Some(value) = memory.rows.get(key)
+            if let Some(resource) = key::resource_of_head(key)
+                && let Some(head) = memory.resources.get(&resource)
             {
-                return Ok(value.clone());
+                return Ok(Some(head.encode()));
             }
         }
         self.below.rows().get(key)
@@ -339,7 +396,7 @@ pub(crate) mod tests {
     fn scans_of_a_prefix_and_of_all_rows_see_the_same_changes() {
         let app = Application(1);
         let (mut base, mut merged) = (MapRows::default(), BTreeMap::new());
-        let version = |number, seq| key::version(app, event::Number(number), seq);
+        let version = |number, seq| key::version(app, Number(number), seq);
         for (number, seq) in [(1, 1), (1, 5), (2, 2), (3, 3)] {
             base.0.insert(version(number, seq), vec![0]);
         }
@@ -355,10 +412,19 @@ pub(crate) mod tests {
         rows.put_set_head(app, Set::Active, head);
         merged.insert(key::set_head(app, Set::Active), head.encode());
         assert_eq!(rows.get(&key::set_head(app, Set::Active)).unwrap(), Some(head.encode()));
+        let head = ResourceHead { members: Some(0), memberships: Some(7), ..Default::default() };
+        assert_eq!(ResourceHead::decode(&head.encode()).unwrap(), head);
+        rows.put_resource_head(app, Number(3), head);
+        merged.insert(key::resource_head(app, Number(3)), head.encode());
+        assert_eq!(View::new(&rows).resource_head(app, Number(3)).unwrap(), head);
+        assert_eq!(View::new(&rows).resource_head(app, Number(4)).unwrap(), Default::default());
+        rows.put_last_number(app, Number(8));
+        merged.insert(key::numbers(app), 8_u32.to_be_bytes().to_vec());
+        assert_eq!(View::new(&rows).next_number(app).unwrap(), Number(9));
 
         let all = KeyRange { from: vec![2], to: vec![u8::MAX] };
-        let of_one = (0..5).map(|one| key::versions_until(app, event::Number(one), Seq::MAX));
-        let until = (0..5).map(|one| key::versions_until(app, event::Number(one), 6));
+        let of_one = (0..5).map(|one| key::versions_until(app, Number(one), Seq::MAX));
+        let until = (0..5).map(|one| key::versions_until(app, Number(one), 6));
         for range in of_one.chain(until).chain([all]) {
             let inside = merged.range(range.from.clone()..range.to.clone());
             let mut expected: Vec<Row> =
@@ -377,7 +443,7 @@ pub(crate) mod tests {
         }
         let published = rows.into_changed().to_rows();
         assert!(published.is_sorted(), "sorted by key, the heads among them");
-        assert_eq!(published.len(), 6);
+        assert_eq!(published.len(), 8);
     }
 
     /// Every small overlay over every small base reads like the map that both together make.

@@ -257,20 +257,32 @@ pub(crate) struct ResourceHead {
 }
 
 impl ResourceHead {
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let OperationCounts { concerned, own } = self.counts;
-        let stored = (concerned, own, self.failures, self.state, self.members, self.memberships);
-        encode(ResourceHead::WHAT, &stored)
+        let mut out = Vec::with_capacity(24);
+        for number in [concerned, own, self.failures] {
+            put_varint(&mut out, number);
+        }
+        for seq in [self.state, self.members, self.memberships] {
+            // 0 is none.
+            put_varint(&mut out, seq.map_or(0, |seq| seq.saturating_add(1)));
+        }
+        out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<ResourceHead, ProjectorError> {
-        let (concerned, own, failures, state, members, memberships) =
-            decode(ResourceHead::WHAT, bytes)?;
-        let counts = OperationCounts { concerned, own };
-        Ok(ResourceHead { counts, failures, state, members, memberships })
+        let what = "what is known of a resource";
+        let mut rest = bytes;
+        let mut number = || read_varint(&mut rest).map_err(ProjectorError::undecodable(what));
+        let counts = OperationCounts { concerned: number()?, own: number()? };
+        let failures = number()?;
+        let mut seq = || Ok::<_, ProjectorError>(number()?.checked_sub(1));
+        let (state, members, memberships) = (seq()?, seq()?, seq()?);
+        match rest {
+            [] => Ok(ResourceHead { counts, failures, state, members, memberships }),
+            _ => Err(ProjectorError::row(what)),
+        }
     }
-
-    const WHAT: &str = "what is known of a resource";
 }
 
 /// The state of a resource from one event until the next version.

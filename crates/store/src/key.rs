@@ -223,14 +223,9 @@ pub fn is_index(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(OPERATION | BY_REQUEST | BY_RESOURCE)))
 }
 
-/// Whether a key is that of a row which nearly every event about a resource reads and rewrites.
-pub fn is_resource_head(key: &[u8]) -> bool {
-    matches!(key.first(), Some(&(RESOURCE_HEAD | NUMBERS)))
-}
-
-/// Whether a range has keys of heads: of classes or of sets.
+/// Whether a range has keys of heads: of classes, sets or resources; or of the numbers assigned.
 pub fn has_heads(range: &KeyRange) -> bool {
-    [CLASS, SET_HEAD].iter().any(|kind| {
+    [CLASS, SET_HEAD, RESOURCE_HEAD, NUMBERS].iter().any(|kind| {
         let all = KeyRange::prefix(vec![*kind]);
         range.from < all.to && all.from < range.to
     })
@@ -404,6 +399,12 @@ pub fn token(sha256: &[u8; 32]) -> Vec<u8> {
 /// The highest number assigned in an application.
 pub fn numbers(application: Application) -> Vec<u8> {
     Key::new(NUMBERS).app(application).0
+}
+
+/// Whose [`numbers`] a key is that of; `None` for other keys.
+pub fn application_of_numbers(key: &[u8]) -> Option<Application> {
+    let (&NUMBERS, rest) = key.split_first()? else { return None };
+    Some(Application(u32::from_be_bytes(rest.try_into().ok()?)))
 }
 
 /// The number of a SCIM id, living or deleted.
@@ -595,6 +596,13 @@ pub fn by_resource(application: Application, number: Number, seq: Seq) -> Vec<u8
 /// What is known of a resource or person up to the last event that concerned it.
 pub fn resource_head(application: Application, number: Number) -> Vec<u8> {
     Key::new(RESOURCE_HEAD).app(application).u32(number.0).0
+}
+
+/// Whose [`resource_head`] a key is that of; `None` for other keys.
+pub fn resource_of_head(key: &[u8]) -> Option<(Application, Number)> {
+    let (&RESOURCE_HEAD, rest) = key.split_first()? else { return None };
+    let [application, number] = *rest.as_chunks::<4>().0 else { return None };
+    Some((Application(u32::from_be_bytes(application)), Number(u32::from_be_bytes(number))))
 }
 
 /// The operations in a range that are on a resource or person, or touch it, newest first.

@@ -9,6 +9,7 @@ use store::key::{self, KeyRange};
 use store::{Direction, Row, Store, StoreError};
 
 use crate::memory::Heads;
+use crate::row;
 
 /// The changes of an overlay.
 ///
@@ -20,13 +21,47 @@ use crate::memory::Heads;
 pub(crate) struct Changed {
     pub(super) rows: HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>,
     /// The rows of [`key::is_index`]. Each key is written once.
-    pub(super) index: Vec<Row>,
+    pub(super) index: Index,
     /// The changed keys by their [`key::scan_prefix`], in the order in which they were changed first; keys
     /// without one are not here, nor are indexes.
     scanned: HashMap<Vec<u8>, Vec<Vec<u8>>, RandomState>,
     pub(super) heads: Heads,
     /// What was written, what was overwritten included.
     pub(super) bytes: usize,
+}
+
+/// Rows one behind the other in few pieces of memory, because they are many and short.
+#[derive(Default)]
+pub(super) struct Index {
+    bytes: Vec<u8>,
+    /// Where a key begins, where it ends, and where its value ends.
+    places: Vec<[usize; 3]>,
+}
+
+impl Index {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn push(&mut self, key: &[u8], value: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.places.push([begin, middle, self.bytes.len()]);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let row = |[begin, middle, end]: &[usize; 3]| {
+            (&self.bytes[*begin..*middle], &self.bytes[*middle..*end])
+        };
+        self.places.iter().map(row)
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        let Index { bytes, places } = self;
+        places.retain(|[begin, middle, _]| bytes[*begin..*middle] != *key);
+    }
 }
 
 /// A changed row: its key, and its value unless it was deleted.
@@ -38,17 +73,22 @@ impl Changed {
         let classes = self.heads.classes.iter();
         let classes = classes.map(|(class, head)| (key::class(*class), head.encode()));
         let sets = self.heads.sets.iter();
-        classes.chain(
-            sets.map(|((application, set), head)| {
-                (key::set_head(*application, *set), head.encode())
-            }),
-        )
+        let sets = sets
+            .map(|((application, set), head)| (key::set_head(*application, *set), head.encode()));
+        let resources = self.heads.resources.iter();
+        let resources = resources.map(|((application, number), head)| {
+            (key::resource_head(*application, *number), head.encode())
+        });
+        let numbers = self.heads.numbers.iter();
+        let numbers = numbers
+            .map(|(application, last)| (key::numbers(*application), row::encode_number(last.0)));
+        classes.chain(sets).chain(resources).chain(numbers)
     }
 
     /// All changes but those of heads, in no order.
     fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let rows = self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
-        rows.chain(self.index.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))))
+        rows.chain(self.index.iter().map(|(key, value)| (key, Some(value))))
     }
 
     /// Writes the changes into the store; the rows then have all events before `next`.
@@ -99,10 +139,10 @@ impl Changed {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         if key::is_index(&key) {
             match value {
-                Some(value) => self.index.push((key, value)),
+                Some(value) => self.index.push(&key, &value),
                 // Nothing removes an index. If it did, the row would be gone all the same.
                 None => {
-                    self.index.retain(|(known, _)| *known != key);
+                    self.index.remove(&key);
                     self.rows.insert(key, None);
                 }
             }
@@ -126,12 +166,19 @@ impl Changed {
     /// Whether a key was changed, and to what.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
         if key::is_index(key)
-            && let Some((_, value)) = self.index.iter().rfind(|(known, _)| known == key)
+            && let Some((_, value)) = self.index.iter().find(|(known, _)| *known == key)
         {
-            return Some(Some(value.clone()));
+            return Some(Some(value.to_vec()));
         }
         if let Some(value) = self.rows.get(key) {
             return Some(value.clone());
+        }
+        if let Some(resource) = key::resource_of_head(key) {
+            return self.heads.resources.get(&resource).map(|head| Some(head.encode()));
+        }
+        if let Some(application) = key::application_of_numbers(key) {
+            let last = self.heads.numbers.get(&application);
+            return last.map(|last| Some(row::encode_number(last.0)));
         }
         let to = [key, &[0]].concat();
         if key::has_heads(&KeyRange { from: key.to_vec(), to })
