@@ -39,7 +39,7 @@ mod lookups;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 20;
+pub(crate) const FOLD_VERSION: u32 = 21;
 
 /// Applies one event to the rows.
 ///

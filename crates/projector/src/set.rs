@@ -16,7 +16,6 @@ mod changes;
 
 use std::ops::ControlFlow;
 
-use event::codec::{put_varint, read_varint};
 use event::{Application, Number, Seq};
 use roaring::RoaringBitmap;
 use store::key::{self, KeyRange, Set};
@@ -369,13 +368,15 @@ fn encode_base(members: &[MemberSince]) -> Result<Vec<u8>, ProjectorError> {
     let mut out = (bitmap.serialized_size() as u32).to_be_bytes().to_vec();
     // A write into a Vec cannot fail.
     bitmap.serialize_into(&mut out).map_err(|_| damaged())?;
-    // Members that came together have numbers in a row, so the distances are short. The lowest bit is the
-    // sign.
-    let mut before = 0;
-    for entry in members {
-        let distance = entry.since.wrapping_sub(before) as i64;
-        put_varint(&mut out, ((distance << 1) ^ (distance >> 63)) as u64);
-        before = entry.since;
+    // From the lowest one on, and first the highest byte of each, then the next one: high bytes are mostly
+    // the same, which compresses well, and all are read in a few passes.
+    let first = members.iter().map(|entry| entry.since).min().unwrap_or_default();
+    let last = members.iter().map(|entry| entry.since).max().unwrap_or_default();
+    let width = 8 - (last - first).leading_zeros() / 8;
+    out.extend_from_slice(&first.to_be_bytes());
+    out.push(width as u8);
+    for shift in (0..width).rev().map(|byte| 8 * byte) {
+        out.extend(members.iter().map(|entry| ((entry.since - first) >> shift) as u8));
     }
     Ok(out)
 }
@@ -383,17 +384,25 @@ fn encode_base(members: &[MemberSince]) -> Result<Vec<u8>, ProjectorError> {
 fn decode_base(bytes: &[u8]) -> Result<Vec<MemberSince>, ProjectorError> {
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
     let length = u32::from_be_bytes(*length) as usize;
-    let (bitmap, starts) = rest.split_at_checked(length).ok_or_else(damaged)?;
+    let (bitmap, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
     let bitmap = RoaringBitmap::deserialize_from(bitmap).map_err(|_| damaged())?;
-    let mut rest = starts;
-    let mut since: Seq = 0;
-    let mut members = Vec::with_capacity(rest.len().min(bitmap.len() as usize));
-    for member in &bitmap {
-        let distance = read_varint(&mut rest).map_err(|_| damaged())?;
-        since = since.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg());
-        members.push(MemberSince { member: Number(member), since });
+    let (first, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let (width, rest) = rest.split_first().ok_or_else(damaged)?;
+    let count = bitmap.len() as usize;
+    if *width > 8 || rest.len() != count * usize::from(*width) {
+        return Err(damaged());
     }
-    if rest.is_empty() { Ok(members) } else { Err(damaged()) }
+    let mut distances = vec![0_u64; count];
+    // Without members there are no bytes either.
+    for bytes in rest.chunks_exact(count.max(1)) {
+        for (distance, byte) in distances.iter_mut().zip(bytes) {
+            *distance = *distance << 8 | u64::from(*byte);
+        }
+    }
+    let first = Seq::from_be_bytes(*first);
+    let since = distances.into_iter().map(|distance| first.wrapping_add(distance));
+    let members = bitmap.iter().zip(since);
+    Ok(members.map(|(member, since)| MemberSince { member: Number(member), since }).collect())
 }
 
 fn stay(key: &[u8], value: &[u8]) -> Result<Stay, ProjectorError> {
@@ -554,11 +563,14 @@ mod tests {
 
     #[test]
     fn a_damaged_base_is_an_error() {
-        let members = [MemberSince { member: Number(3), since: 9 }];
-        let bytes = encode_base(&members).unwrap();
-        assert_eq!(decode_base(&bytes).unwrap(), members);
-        for end in 0..bytes.len() {
-            assert!(decode_base(&bytes[..end]).is_err());
+        for sinces in [vec![], vec![9], vec![9, 9], vec![700, 9, 264], vec![0, Seq::MAX]] {
+            let member = |(number, since)| MemberSince { member: Number(number), since };
+            let members: Vec<MemberSince> = (3..).zip(sinces).map(member).collect();
+            let bytes = encode_base(&members).unwrap();
+            assert_eq!(decode_base(&bytes).unwrap(), members);
+            for end in 0..bytes.len() {
+                assert!(decode_base(&bytes[..end]).is_err());
+            }
         }
     }
 

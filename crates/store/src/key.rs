@@ -18,7 +18,7 @@
 //! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
 //! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
 //! | 12   | set changes    | `set`, seq u64 and member u32 of the first of at most 64 changes | members before it u32; for each: seq minus the first's u31, added or not u1, member u32 | rewritten |
-//! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since which seq each: the distance from that of the member before | once |
+//! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members; since which seq each is: the lowest u64, the number of bytes of a distance from there u8, the highest byte of each, the next one, … | once |
 //! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
 //! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
 //! | 15   | operation      | seq u64                                      | summary                        | once      |
