@@ -25,7 +25,7 @@ use crate::list::cursor::{Candidate, Cursor, Next};
 use crate::list::plan::{Index, Plan};
 use crate::members::{comparisons, recorded_spelling};
 use crate::outcome::Stop;
-use crate::render::{Living, Load, Renderer};
+use crate::render::{Load, Renderer};
 
 pub(crate) use crate::list::plan::{FailedLookup, lookup};
 
@@ -41,6 +41,9 @@ const SCAN_MAX: Duration = Duration::from_secs(10);
 /// At most this many comparisons with the members of one group, so that no single resource takes long
 /// either.
 const MEMBERS_COMPARED_MAX: usize = 20_000_000;
+
+/// The most resources that [`Query::answer_few`] looks at.
+const FEW_MAX: usize = 4;
 
 /// What a query found.
 pub(crate) struct Found {
@@ -69,6 +72,19 @@ pub(crate) struct Query<'a> {
     pub now: Timestamp,
 }
 
+/// A query that was read.
+struct Asked {
+    filter: Option<Filter>,
+    sort: Option<Sort>,
+    /// The most resources of a page.
+    count: usize,
+    /// The event as of which it is answered.
+    seq: Seq,
+    /// Where a later page of a cursor goes on.
+    next: Option<Next>,
+    plan: Plan,
+}
+
 /// The resources of a page.
 #[derive(Default)]
 struct Page {
@@ -82,25 +98,73 @@ struct Page {
 impl Query<'_> {
     /// Answers the query.
     pub(crate) fn answer(&self) -> Result<Found, Stop> {
+        let asked = self.asked()?;
+        let candidates = self.candidates(&asked)?;
+        self.found(asked, candidates)
+    }
+
+    /// Answers the query if that takes only a few rows: a lookup by a name that hardly two resources
+    /// share, answered without members. Providers send one before each create.
+    pub(crate) fn answer_few(&self) -> Result<Option<Found>, Stop> {
+        if self.request.filter.is_none() {
+            return Ok(None);
+        }
+        let asked = self.asked()?;
+        if !self.is_of_few(&asked.plan) {
+            return Ok(None);
+        }
+        let candidates = self.candidates(&asked)?;
+        if candidates.len() > FEW_MAX {
+            return Ok(None);
+        }
+        self.found(asked, candidates).map(Some)
+    }
+
+    /// Whether a plan finds its resources in a few rows, and shows each without going over others.
+    fn is_of_few(&self, plan: &Plan) -> bool {
+        let is_a_name = |index: &Index| match index {
+            Index::Attribute(Attribute::Id | Attribute::UserName, _) => true,
+            Index::Attribute(..) | Index::Member(_) => false,
+        };
+        let has_members = |one: &ResourceType| self.context.catalog.has_members(*one);
+        plan.index.as_ref().is_some_and(is_a_name)
+            && plan.rest.as_ref().is_none_or(|rest| !rest.looks_at("groups"))
+            && !self.types.iter().any(has_members)
+    }
+
+    /// What the client asks for.
+    fn asked(&self) -> Result<Asked, Stop> {
         let filter = self.filter()?;
         let sort = self.sort()?;
-        let by_cursor = self.request.cursor.is_some();
         let cursor = match self.request.cursor.as_deref() {
             None | Some("") => None,
             Some(text) => Some(self.open(text)?),
         };
         let count = self.count(cursor.as_ref())?;
         let seq = cursor.as_ref().map_or(self.seq, |cursor| cursor.seq);
-        let start_index = if by_cursor { 1 } else { self.request.start_index.max(1) };
-        let next = cursor.map(|cursor| cursor.next);
-        let renderer = Renderer { view: self.view, context: self.context, seq };
-
         // A later page of a cursor shows an earlier state, for which not every index works.
         let plan = Plan::of(filter.as_ref(), seq == self.seq, self.types_are_core());
-        let mut candidates = match &plan.index {
-            Some(index) => self.indexed(&renderer, index)?,
-            None => self.all(seq)?,
-        };
+        Ok(Asked { filter, sort, count, seq, next: cursor.map(|cursor| cursor.next), plan })
+    }
+
+    /// The resources that can match, in the order of creation.
+    fn candidates(&self, asked: &Asked) -> Result<Vec<Candidate>, Stop> {
+        match &asked.plan.index {
+            Some(index) => self.indexed(&self.renderer(asked), index),
+            None => self.all(asked.seq),
+        }
+    }
+
+    fn renderer(&self, asked: &Asked) -> Renderer<'_> {
+        Renderer { view: self.view, context: self.context, seq: asked.seq }
+    }
+
+    /// The page that the client asks for.
+    fn found(&self, asked: Asked, mut candidates: Vec<Candidate>) -> Result<Found, Stop> {
+        let renderer = self.renderer(&asked);
+        let Asked { filter, sort, count, seq, next, plan } = asked;
+        let by_cursor = self.request.cursor.is_some();
+        let start_index = if by_cursor { 1 } else { self.request.start_index.max(1) };
         let first = next.is_none();
         if let Some(Next::After(last)) = next {
             candidates.drain(..candidates.partition_point(|one| *one <= last));
@@ -346,7 +410,7 @@ impl Query<'_> {
         renderer: &Renderer<'_>,
         candidates: impl Iterator<Item = &'c Candidate>,
     ) -> Result<Page, Stop> {
-        let mut projections: Vec<(ResourceType, Projection)> = Vec::new();
+        let mut projections: Vec<(ResourceType, Cow<'_, Projection>)> = Vec::new();
         let mut page = Page::default();
         for candidate in candidates {
             let Some(living) = renderer.living(candidate.number)? else {
@@ -355,7 +419,9 @@ impl Query<'_> {
             };
             let stored = living.version.resource_type;
             if !projections.iter().any(|(one, _)| *one == stored) {
-                projections.push((stored, self.projection(&living)));
+                let catalog = &self.context.catalog;
+                let projection = catalog.projection(stored, &self.request.selection);
+                projections.extend(projection.map(|projection| (stored, projection)));
             }
             let projection = projections.iter().find(|(one, _)| *one == stored);
             let Some((_, projection)) = projection else { continue };
@@ -376,10 +442,6 @@ impl Query<'_> {
             page.consumed += 1;
         }
         Ok(page)
-    }
-
-    fn projection(&self, living: &Living<'_>) -> Projection {
-        Projection::of(&self.request.selection, living.resource_type, self.context.registry())
     }
 
     /// Whether all types have the schemas of the RFC, whose comparison rules the indexes follow.

@@ -2,7 +2,7 @@
 
 use event::{Number, ResourceType, Route, Seq, Timestamp};
 use projector::{ProjectorError, View};
-use scim::{CursorKey, FilterOnDiscovery, Projection, ScimError, SearchRequest};
+use scim::{CursorKey, FilterOnDiscovery, ScimError, SearchRequest};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -10,7 +10,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::discovery;
 use crate::errors::no_such;
-use crate::list::{FailedLookup, Query};
+use crate::list::{FailedLookup, Found, Query};
 use crate::outcome::{Body, Outcome, Reply, Stop};
 use crate::render::Renderer;
 
@@ -27,9 +27,12 @@ pub(crate) struct Reading<'a> {
     pub now: Timestamp,
 }
 
+/// An answer, and the name by which a lookup found nobody.
+pub(crate) type Answered = (Outcome, Option<FailedLookup>);
+
 impl Reading<'_> {
-    /// The answer, and the name by which a lookup found nobody.
-    pub(crate) fn answer(&self) -> Result<(Outcome, Option<FailedLookup>), ProjectorError> {
+    /// The answer.
+    pub(crate) fn answer(&self) -> Result<Answered, ProjectorError> {
         let id = self.address.id.as_deref();
         let outcome = match self.address.route {
             Route::ServiceProviderConfig => {
@@ -38,7 +41,9 @@ impl Reading<'_> {
             Route::ResourceTypes => self.discovered(|| discovery::resource_types(self.context, id)),
             Route::Schemas => self.discovered(|| discovery::schemas(self.context, id)),
             Route::Resource => self.one()?,
-            Route::Collection | Route::Root | Route::Search => return self.list(),
+            Route::Collection | Route::Root | Route::Search => {
+                return self.listed(self.query().answer());
+            }
             // Refused before they come here.
             Route::Unknown | Route::Bulk | Route::Me => {
                 self.not_there(ScimError::not_found("no such address"), Number::NOBODY)
@@ -93,7 +98,12 @@ impl Reading<'_> {
             Some(number) => renderer.living(number)?,
             None => None,
         };
-        let Some(living) = living else {
+        let shown = living.and_then(|living| {
+            let catalog = &self.context.catalog;
+            let projection = catalog.projection(stored_type, &self.request.selection)?;
+            Some((living, projection))
+        });
+        let Some((living, projection)) = shown else {
             let name = self.address.resource_type.as_deref().unwrap_or("resource");
             return Ok(self.not_there(no_such(name), number.unwrap_or(Number::NOBODY)));
         };
@@ -101,8 +111,6 @@ impl Reading<'_> {
         if let Err(error) = self.conditions.check_match(&etag) {
             return Ok(Outcome::refused(error, stored_type, living.number));
         }
-        let registry = self.context.registry();
-        let projection = Projection::of(&self.request.selection, living.resource_type, registry);
         // The version does not cover what is derived from other resources.
         let known =
             self.conditions.is_known(&etag) && !renderer.shows_derived(&living, &projection);
@@ -117,13 +125,18 @@ impl Reading<'_> {
         Ok(Outcome::read(reply, stored_type, living.number, self.saw_seq, u32::from(!known)))
     }
 
-    fn list(&self) -> Result<(Outcome, Option<FailedLookup>), ProjectorError> {
-        let stored_type = self.stored_type();
-        let types = match stored_type {
+    /// The answer to a query that takes only a few rows; `None` for others.
+    pub(crate) fn lookup(&self) -> Result<Option<Answered>, ProjectorError> {
+        let found = self.query().answer_few().transpose();
+        found.map(|found| self.listed(found)).transpose()
+    }
+
+    fn query(&self) -> Query<'_> {
+        let types = match self.stored_type() {
             ResourceType::NONE => self.context.stored_types().collect(),
             one => vec![one],
         };
-        let query = Query {
+        Query {
             view: self.view,
             context: self.context,
             types,
@@ -131,8 +144,12 @@ impl Reading<'_> {
             key: self.key,
             seq: self.saw_seq.unwrap_or_default(),
             now: self.now,
-        };
-        match query.answer() {
+        }
+    }
+
+    fn listed(&self, found: Result<Found, Stop>) -> Result<Answered, ProjectorError> {
+        let stored_type = self.stored_type();
+        match found {
             Ok(found) => {
                 let reply = Reply { body: Body::Json(found.body), ..Reply::empty(200) };
                 let outcome =

@@ -116,10 +116,7 @@ impl<'a> Renderer<'a> {
         room: usize,
     ) -> Result<bool, ProjectorError> {
         let end_max = out.len().saturating_add(room);
-        let load = Load { members: false, groups: projection.shows("groups") };
-        let mut shown = self.attributes(living, load)?;
-        projection.apply(&mut shown);
-        out.extend_from_slice(&canonical::json(&Value::Object(shown)));
+        self.write_attributes(out, living, projection)?;
         if !projection.shows("members") || !self.has_members(living) {
             return Ok(out.len() <= end_max);
         }
@@ -158,6 +155,65 @@ impl<'a> Renderer<'a> {
         Ok(out.len() <= end_max)
     }
 
+    /// Appends the resource without its members. What is shown whole is copied from the stored text; only
+    /// the rest becomes a tree.
+    fn write_attributes(
+        &self,
+        out: &mut Vec<u8>,
+        living: &Living<'_>,
+        projection: &Projection,
+    ) -> Result<(), ProjectorError> {
+        let damaged = |_| ProjectorError::damaged("a version");
+        let version = &living.version;
+        let empty = Document::default();
+        let state = version.state.as_ref().unwrap_or(&empty);
+        let references = self.context.catalog.references(version.resource_type);
+        let mut schemas = vec![Value::from(living.resource_type.schema.as_str())];
+        let mut changes: Vec<(Cow<'_, str>, Option<Vec<u8>>)> = vec![];
+        for member in state.members() {
+            let (name, value) = member.map_err(damaged)?;
+            let name = raw::name(name).ok_or_else(|| ProjectorError::damaged("a version"))?;
+            let is_extension = name.starts_with("urn:");
+            if is_extension {
+                schemas.push(Value::from(&*name));
+            }
+            let refers = |one: &Reference| *one.schema.as_ref().unwrap_or(&one.attribute) == *name;
+            if projection.shows_whole(&name) && !references.iter().any(refers) && value != b"{}" {
+                continue;
+            }
+            let value = serde_json::from_slice(value);
+            let value: Value = value.map_err(|_| ProjectorError::damaged("a version"))?;
+            let mut alone = Map::from_iter([(name.clone().into_owned(), value)]);
+            self.derive_references(living, &mut alone)?;
+            projection.apply(&mut alone);
+            let shown = alone.remove(&*name).map(|value| canonical::json(&value));
+            changes.push((name, shown));
+        }
+        let mut derive = |name: &'static str, value: Value| {
+            let mut alone = Map::from_iter([(name.to_owned(), value)]);
+            if !projection.shows_whole(name) {
+                projection.apply(&mut alone);
+            }
+            changes.push((name.into(), alone.remove(name).map(|value| canonical::json(&value))));
+        };
+        derive("schemas", Value::Array(schemas));
+        derive("meta", living.meta(self.context));
+        if projection.shows("groups") && self.has_groups(living) {
+            let groups = self.groups(living.number)?;
+            if !groups.is_empty() {
+                derive("groups", Value::Array(groups));
+            }
+        }
+        let changes: Vec<(&str, Option<&[u8]>)> =
+            changes.iter().map(|(name, value)| (&**name, value.as_deref())).collect();
+        raw::with(state.bytes(), &changes, out).map_err(damaged)
+    }
+
+    /// Whether groups can have it.
+    fn has_groups(&self, living: &Living<'_>) -> bool {
+        living.version.resource_type == ResourceType::USER && !living.is_new
+    }
+
     /// Whether the projection shows anything that is derived from other resources, such as the names of
     /// members. It can change while the version does not.
     pub(crate) fn shows_derived(&self, living: &Living<'_>, projection: &Projection) -> bool {
@@ -192,7 +248,7 @@ impl<'a> Renderer<'a> {
         out.insert("schemas".to_owned(), Value::Array(schemas));
         out.insert("meta".to_owned(), living.meta(self.context));
         self.derive_references(living, &mut out)?;
-        if load.groups && version.resource_type == ResourceType::USER && !living.is_new {
+        if load.groups && self.has_groups(living) {
             let groups = self.groups(living.number)?;
             if !groups.is_empty() {
                 out.insert("groups".to_owned(), Value::Array(groups));

@@ -98,6 +98,16 @@ impl Projection {
         core.any(|(name, rule)| name.eq_ignore_ascii_case(attribute) && shown(rule))
     }
 
+    /// Whether all of an attribute, or of an extension by its URN, is shown, so that its value can be
+    /// copied as it is. Names must be spelled as in the schema.
+    pub fn shows_whole(&self, attribute: &str) -> bool {
+        match (self.extensions.get(attribute), self.core.get(attribute)) {
+            (Some(rules), _) => self.unknown && rules.values().all(|rule| *rule == Rule::All),
+            (None, Some(rule)) => *rule == Rule::All,
+            (None, None) => self.unknown,
+        }
+    }
+
     /// Whether any part of a complex attribute other than `part` is shown. Names must be spelled as in
     /// the schema; `schema` is the URN of an extension.
     pub fn shows_beside(&self, schema: Option<&str>, attribute: &str, part: &str) -> bool {
@@ -250,12 +260,37 @@ mod tests {
         let projection =
             Projection::of(selection, registry.resource_type("User").unwrap(), registry);
         let Value::Object(mut resource) = stored() else { unreachable!() };
+        let whole = resource.clone();
         projection.apply(&mut resource);
+        for (name, value) in whole {
+            let mut alone = Map::from_iter([(name.clone(), value.clone())]);
+            projection.apply(&mut alone);
+            let shown = alone.get(&name);
+            assert_eq!(shown, resource.get(&name), "{name} alone for {selection:?}");
+            let is_copied = projection.shows_whole(&name);
+            assert!(!is_copied || shown == Some(&value), "{name} for {selection:?}");
+        }
         assert_eq!(projection.shows("GROUPS"), resource.contains_key("groups"), "{selection:?}");
         // Others of its attributes may be shown than those that are there.
         assert!(projection.shows(ENT) || !resource.contains_key(ENT), "{selection:?}");
         assert!(!projection.shows("members"), "a user has none");
         Value::Object(resource)
+    }
+
+    #[test]
+    fn what_is_shown_whole() {
+        let registry = Registry::core();
+        let rt = registry.resource_type("User").unwrap();
+        let check = |selection: Selection, expected: [bool; 5]| {
+            let projection = Projection::of(&selection, rt, registry);
+            let names = ["name", "emails", "password", "shoeSize", ENT];
+            assert_eq!(names.map(|name| projection.shows_whole(name)), expected, "{selection:?}");
+        };
+        check(Selection::Default, [true, true, false, true, true]);
+        check(Selection::Only(names(&["name", "emails.type"])), [true, false, false, false, false]);
+        check(Selection::Without(names(&["name", ENT])), [false, true, false, true, false]);
+        let part = format!("{ENT}:department");
+        check(Selection::Without(names(&[&part])), [true, true, false, true, false]);
     }
 
     #[test]

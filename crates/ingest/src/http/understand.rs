@@ -32,7 +32,7 @@ use crate::http::{ambiguous, body, identity};
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::numbers::Names;
 use crate::outcome::{Outcome, Reply};
-use crate::read::Reading;
+use crate::read::{Answered, Reading};
 use crate::record::{Arrival, ReceivedBody};
 
 /// A larger body is parsed on a blocking thread.
@@ -137,7 +137,16 @@ impl Ingest {
                 Forward { context, upstream, address, method, headers, owner, bytes, parsed };
             return Understood::Forward(Box::new(forward));
         }
-        if is_list(method, address.route) {
+        let client_request = ClientRequest { context, address, method, resource_type, conditions };
+        let route = client_request.address.route;
+        if is_list(method, route) {
+            if received.bytes.is_empty()
+                && let Some(answered) =
+                    light(|| Ok::<_, ProjectorError>(self.lookup(&client_request))).transpose()
+            {
+                arrival.body = ReceivedBody::None;
+                return answered.map_or_else(|error| refuse(arrival, error), Understood::Record);
+            }
             match self.budget.reserve(owner(&parts.extensions), budget::UNMADE_BYTES).await {
                 Ok(share) => shares.answer = Some(share),
                 Err(full) => {
@@ -149,10 +158,8 @@ impl Ingest {
                 }
             }
         }
-        let weight = weight(&received, method, address.route);
+        let weight = weight(&received, method, route);
         let parsing = move || {
-            let client_request =
-                ClientRequest { context, address, method, resource_type, conditions };
             if let Some((stored, write)) = this.plain(&client_request, &received, token.as_deref())
             {
                 let ClientRequest { context, resource_type, conditions, .. } = client_request;
@@ -174,6 +181,21 @@ impl Ingest {
             Ok(understood) => understood,
             Err(error) => refuse(arrival, error),
         }
+    }
+
+    /// The answer to a list that takes only a few rows. `None` leaves it to [`Ingest::interpret`], which
+    /// would come to the same.
+    fn lookup(&self, request: &ClientRequest) -> Option<Submission> {
+        let ClientRequest { context, address, method, resource_type, conditions } = request;
+        if *method == Method::Post || !address.allows(*method) {
+            return None;
+        }
+        context.resource_type(*resource_type)?;
+        let search = request_of(address).ok()?;
+        let read =
+            self.reading((context, address), &search, conditions, |reading| reading.lookup());
+        read.map(|answered| answered.map(|answered| submitted(context, answered)))
+            .unwrap_or_else(Some)
     }
 
     /// The quick way of a create whose body is plain: what is stored of the body, and what it asks for.
@@ -296,15 +318,13 @@ impl Ingest {
         }
         if method != Method::Post && is_read(method, address.route) {
             let request = request_of(&address)?;
-            let submission = self.read(context, &address, &request, &conditions);
-            return Ok(Understood::Record(submission));
+            return Ok(Understood::Record(self.read(&context, &address, &request, &conditions)));
         }
         let body = || ScimError::invalid_syntax("the body is missing");
         match address.route {
             Route::Search => {
                 let request = SearchRequest::from_body(&parsed?.ok_or_else(body)?)?;
-                let submission = self.read(context, &address, &request, &conditions);
-                Ok(Understood::Record(submission))
+                Ok(Understood::Record(self.read(&context, &address, &request, &conditions)))
             }
             Route::Bulk => {
                 let body = parsed?.ok_or_else(body)?;
@@ -337,45 +357,57 @@ impl Ingest {
 
     fn read(
         &self,
-        context: Context,
+        context: &Context,
         address: &Address,
         request: &SearchRequest,
         conditions: &Conditions,
     ) -> Submission {
+        let read =
+            self.reading((context, address), request, conditions, |reading| reading.answer());
+        read.map_or_else(|failed| failed, |answered| submitted(context, answered))
+    }
+
+    /// Asks something of one snapshot. The error is what is recorded and answered if that fails.
+    fn reading<T>(
+        &self,
+        (context, address): (&Context, &Address),
+        request: &SearchRequest,
+        conditions: &Conditions,
+        ask: impl FnOnce(&Reading<'_>) -> Result<T, ProjectorError>,
+    ) -> Result<T, Submission> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let answered = snapshot.watermark().map_err(ProjectorError::from).and_then(|watermark| {
-            let reading = Reading {
+            ask(&Reading {
                 view: &view,
-                context: &context,
+                context,
                 address,
                 request,
                 conditions,
                 key: &self.cursor_key,
                 saw_seq: watermark.and_then(|(next, _)| next.checked_sub(1)),
                 now: self.now(),
-            };
-            reading.answer()
+            })
         });
-        match answered {
-            Ok((outcome, failed_lookup)) => Submission::Read(
-                Box::new(outcome),
-                failed_lookup.map(|failed_lookup| (context.clone(), failed_lookup)),
-            ),
-            Err(error) => {
-                tracing::error!(error = with_causes(&error), "a read failed");
-                let name = address.resource_type.as_deref();
-                let resource_type =
-                    name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
-                let outcome = Outcome::refused(defect(), resource_type, Number::NOBODY);
-                Submission::Answered(Box::new(outcome))
-            }
-        }
+        answered.map_err(|error| {
+            tracing::error!(error = with_causes(&error), "a read failed");
+            let name = address.resource_type.as_deref();
+            let resource_type =
+                name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
+            let outcome = Outcome::refused(defect(), resource_type, Number::NOBODY);
+            Submission::Answered(Box::new(outcome))
+        })
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.committer.now()
     }
+}
+
+/// A read that was answered.
+fn submitted(context: &Context, (outcome, failed_lookup): Answered) -> Submission {
+    let failed_lookup = failed_lookup.map(|failed_lookup| (context.clone(), failed_lookup));
+    Submission::Read(Box::new(outcome), failed_lookup)
 }
 
 /// How much work it is to interpret a request, and to answer it if it is a read.
