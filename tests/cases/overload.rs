@@ -21,6 +21,10 @@ const MIB: u64 = 1 << 20;
 const RESIDENT_MAX: u64 = 512 * MIB;
 /// The longest time that a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(20);
+/// A client that takes longer than this was locked out: without making room, the server frees a place
+/// only when it cuts an unread connection after 30 s. How fast it is, the documentation of performance
+/// says; here other tests use the same processors.
+const LOCKED_OUT: Duration = Duration::from_secs(10);
 /// File descriptors that the server reserves besides its connections.
 const FILES_RESERVED: u32 = 256;
 /// The server's limit of connections, and the full load.
@@ -80,9 +84,8 @@ impl Loaded {
         Loaded { server, scim, auditor, address, folder }
     }
 
-    /// Creates by successive clients, each over a new connection; returns the 99th percentile of their
-    /// durations.
-    fn creates(&self, what: &str, count: usize) -> Duration {
+    /// Creates by successive clients, each over a new connection. None is locked out.
+    fn creates(&self, what: &str, count: usize) {
         let mut taken: Vec<Duration> = (0..count)
             .map(|index| {
                 let client = self.scim.with_token(&self.scim.token);
@@ -99,7 +102,8 @@ impl Loaded {
             taken[count / 2],
             taken[count - 1]
         ));
-        p99
+        let worst = taken[count - 1];
+        assert!(worst < LOCKED_OUT, "{what}: {worst:?}");
     }
 
     /// Stops the server; returns how long that took.
@@ -150,7 +154,7 @@ fn others_get_in_while_all_of_it_goes_on() {
     let loaded = Loaded::start(3_000);
     let (address, auditor, token) = (loaded.address, &loaded.auditor, &loaded.scim.token);
     loaded.server.forget_memory_peak();
-    let before = loaded.creates("before", 50);
+    loaded.creates("before", 50);
 
     let unread = |count: u32| -> Vec<TcpStream> {
         let many = get("/metrics", "").repeat(3_000);
@@ -210,12 +214,10 @@ fn others_get_in_while_all_of_it_goes_on() {
             scope.spawn(lists),
             scope.spawn(slow),
         ];
-        let during = loaded.creates("while they come", 100);
-        assert!(during < Duration::from_secs(1), "{during:?}, {before:?} before");
+        loaded.creates("while they come", 100);
         parts.map(|part| part.join().unwrap())
     });
-    let during = loaded.creates("while they stay", 100);
-    assert!(during < Duration::from_secs(1), "{during:?}, {before:?} before");
+    loaded.creates("while they stay", 100);
     let peak = loaded.server.memory_bytes();
     told(format!("resident at most {} MiB", peak / MIB));
     assert!(peak < RESIDENT_MAX, "{} MiB", peak / MIB);
