@@ -35,6 +35,7 @@ mod names;
 mod operation;
 mod overlay;
 mod queue;
+mod reads;
 mod rebuild;
 mod resource;
 mod row;

@@ -1,5 +1,5 @@
-//! What the committer remembers of the rows from one batch to the next: which names there are, and the
-//! heads of classes and sets, decoded.
+//! What the committer remembers of the rows from one batch to the next: which names there are, the heads
+//! of classes and sets, decoded, and the few rows that nearly every event reads.
 //!
 //! It changes speed only. It learns from a batch after the batch was published, so it never knows anything
 //! of a command that failed or of a batch that was not written; and whatever it does not know is read from
@@ -20,7 +20,8 @@ use crate::overlay::Changed;
 use crate::row::ResourceHead;
 use crate::set::Head;
 
-/// So many heads of each kind are remembered, about 100 bytes each. When there are more, all are forgotten.
+/// So many heads of each kind, and so many rows, are remembered, about 100 bytes each. When there are more,
+/// all are forgotten.
 const HEADS_MAX: usize = 10_000;
 /// The filter of names is filled from so many rows between two batches: about a millisecond.
 const ROWS_PER_FILLING: usize = 2_000;
@@ -37,10 +38,15 @@ pub(crate) struct Heads {
     pub second: Option<i64>,
 }
 
+/// Values of rows by key; `None` where there is no row.
+pub(crate) type RowsByKey = HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>;
+
 /// What is remembered of the published rows.
 pub(crate) struct Memory {
     pub names: Names,
     pub heads: Heads,
+    /// Rows of [`key::is_hot`] that were read. What `heads` has is newer.
+    pub hot: RowsByKey,
     /// Heads of resources, which are too many for all to be remembered.
     pub resources: Recent<(Application, Number), ResourceHead>,
     /// The newest version of resources, by the prefix of its key.
@@ -56,7 +62,8 @@ impl Memory {
     /// mostly need rows that were written long ago, reading them is cheaper than to keep them.
     pub(crate) fn new() -> Memory {
         let (resources, versions) = (Recent::new(0), Recent::new(0));
-        Memory { names: Names::default(), heads: Heads::default(), resources, versions }
+        let (names, heads, hot) = (Names::default(), Heads::default(), RowsByKey::default());
+        Memory { names, heads, hot, resources, versions }
     }
 
     /// The memory of a store without rows.
@@ -72,9 +79,13 @@ impl Memory {
 
     /// Takes in what was published.
     pub(crate) fn learn(&mut self, published: Changed) {
-        let (rows, heads) = published.into_parts();
+        let (rows, heads, hot) = published.into_parts();
+        // As they were before the batch; then what the batch made of them.
+        extend(&mut self.hot, hot);
         for (key, value) in rows {
-            if key::is_version(&key) {
+            if key::is_hot(&key) {
+                self.hot.insert(key, value);
+            } else if key::is_version(&key) {
                 let Some(prefix) = key::scan_prefix(&key) else { continue };
                 match value {
                     // The newest one has the lowest key.

@@ -11,7 +11,8 @@ use store::{Direction, ReadRows, Row, StoreError, Visit};
 use crate::class::ClassHead;
 use crate::error::ProjectorError;
 use crate::memory::Memory;
-use crate::row::ResourceHead;
+use crate::reads::Reads;
+use crate::row::{self, ResourceHead};
 use crate::set::Head;
 use crate::view::View;
 pub(crate) use changed::Changed;
@@ -20,6 +21,8 @@ pub(crate) use changed::Changed;
 pub(crate) struct Overlay<'a> {
     below: Below<'a>,
     changed: Changed,
+    /// Of the published rows.
+    reads: Reads,
 }
 
 /// What the changes of an overlay lie on.
@@ -35,7 +38,7 @@ impl<'a> Overlay<'a> {
     /// An overlay without changes.
     #[cfg(test)]
     pub(crate) fn new(base: &'a dyn ReadRows) -> Overlay<'a> {
-        Overlay { below: Below::Rows(base, None), changed: Changed::default() }
+        Overlay::below(Below::Rows(base, None), Changed::default())
     }
 
     /// An overlay over published rows of which something is remembered.
@@ -45,12 +48,16 @@ impl<'a> Overlay<'a> {
 
     /// An overlay of changes that were made before.
     pub(crate) fn of(changed: Changed, base: &'a dyn ReadRows, memory: &'a Memory) -> Overlay<'a> {
-        Overlay { below: Below::Rows(base, Some(memory)), changed }
+        Overlay::below(Below::Rows(base, Some(memory)), changed)
     }
 
     /// An overlay over changes that are not published yet.
     pub(crate) fn over(batch: &'a Overlay<'a>) -> Overlay<'a> {
-        Overlay { below: Below::Batch(batch), changed: Changed::default() }
+        Overlay::below(Below::Batch(batch), Changed::default())
+    }
+
+    fn below(below: Below<'a>, changed: Changed) -> Overlay<'a> {
+        Overlay { below, changed, reads: Reads::default() }
     }
 
     /// Sets the value of a key.
@@ -171,11 +178,11 @@ impl<'a> Overlay<'a> {
         }
         match self.below {
             Below::Batch(batch) => batch.resource_head(application, number),
-            Below::Rows(rows, memory) => {
+            Below::Rows(_, memory) => {
                 if let Some(head) = memory.and_then(|memory| memory.resources.get(&resource)) {
                     return Ok(*head);
                 }
-                View::new(rows).resource_head(application, number)
+                View::new(self).resource_head(application, number)
             }
         }
     }
@@ -198,11 +205,11 @@ impl<'a> Overlay<'a> {
         }
         match self.below {
             Below::Batch(batch) => batch.next_number(application),
-            Below::Rows(rows, memory) => {
+            Below::Rows(_, memory) => {
                 let last = memory.and_then(|memory| memory.heads.numbers.get(&application));
                 match last {
                     Some(last) => Ok(Number(last.0 + 1)),
-                    None => View::new(rows).next_number(application),
+                    None => View::new(self).next_number(application),
                 }
             }
         }
@@ -215,7 +222,9 @@ impl<'a> Overlay<'a> {
 
     /// The changes, to be published.
     pub(crate) fn into_changed(self) -> Changed {
-        self.changed
+        let Overlay { mut changed, reads, .. } = self;
+        changed.hot = reads.into_values().filter(|(key, _)| key::is_hot(key)).collect();
+        changed
     }
 
     /// The changes.
@@ -272,6 +281,15 @@ impl ReadRows for Overlay<'_> {
             {
                 return Ok(Some(head.encode()));
             }
+            if let Some(application) = key::application_of_numbers(key)
+                && let Some(last) = memory.heads.numbers.get(&application)
+            {
+                return Ok(Some(row::encode_number(last.0)));
+            }
+            if let Some(value) = memory.hot.get(key) {
+                return Ok(value.clone());
+            }
+            return self.reads.value(key, || self.below.rows().get(key));
         }
         self.below.rows().get(key)
     }
@@ -288,12 +306,13 @@ impl ReadRows for Overlay<'_> {
                 }
                 Some(_) => {}
                 None => {
-                    let newest = self.memory().and_then(|memory| memory.versions.get(prefix));
-                    return match newest {
+                    let below = || self.below.rows().first(range, direction);
+                    let Some(memory) = self.memory() else { return below() };
+                    return match memory.versions.get(prefix) {
                         Some((key, value)) if range.from <= *key => {
                             Ok(Some((key.clone(), value.clone())))
                         }
-                        Some(_) | None => self.below.rows().first(range, direction),
+                        Some(_) | None => self.reads.first(&range.from, below),
                     };
                 }
             }
@@ -394,6 +413,11 @@ pub(crate) mod tests {
     /// Scans within one prefix find the changes through the sorted keys, other scans through all of them.
     #[test]
     fn scans_of_a_prefix_and_of_all_rows_see_the_same_changes() {
+        check_scans(true);
+        check_scans(false);
+    }
+
+    fn check_scans(remembers: bool) {
         let app = Application(1);
         let (mut base, mut merged) = (MapRows::default(), BTreeMap::new());
         let version = |number, seq| key::version(app, Number(number), seq);
@@ -401,7 +425,11 @@ pub(crate) mod tests {
             base.0.insert(version(number, seq), vec![0]);
         }
         merged.extend(base.0.clone());
-        let mut rows = Overlay::new(&base);
+        let memory = Memory::new();
+        let mut rows = match remembers {
+            true => Overlay::with_memory(&base, &memory),
+            false => Overlay::new(&base),
+        };
         for (number, seq) in [(1, 7), (1, 9), (2, 8), (4, 6)] {
             rows.put(version(number, seq), vec![1]);
             merged.insert(version(number, seq), vec![1]);
@@ -437,13 +465,66 @@ pub(crate) mod tests {
                 })
                 .unwrap();
                 assert_eq!(seen, expected, "{direction:?} {range:?}");
-                assert_eq!(rows.first(&range, direction).unwrap(), expected.first().cloned());
+                for _ in 0..2 {
+                    assert_eq!(rows.first(&range, direction).unwrap(), expected.first().cloned());
+                }
                 expected.reverse();
             }
         }
         let published = rows.into_changed().to_rows();
         assert!(published.is_sorted(), "sorted by key, the heads among them");
         assert_eq!(published.len(), 8);
+    }
+
+    /// What every event reads is read from the rows once, and follows what is published.
+    #[test]
+    fn hot_rows_are_remembered() {
+        let mut base = MapRows::default();
+        let (hot, cold) = (key::population(Application(1)), key::operation(7));
+        base.0.extend([(hot.clone(), vec![1]), (cold.clone(), vec![1])]);
+        let mut memory = Memory::new();
+        let batch = |base: &MapRows, memory: &Memory, new: Option<Vec<u8>>| {
+            let mut rows = Overlay::with_memory(base, memory);
+            let read = [&hot, &cold].map(|key| rows.get(key).unwrap());
+            if let Some(new) = new {
+                rows.put(hot.clone(), new);
+            }
+            (read, rows.into_changed())
+        };
+        let (read, changed) = batch(&base, &memory, None);
+        assert_eq!(read, [Some(vec![1]), Some(vec![1])]);
+        memory.learn(changed);
+        // From now on the rows are not asked: what they say here shows who was.
+        base.0.extend([(hot.clone(), vec![9]), (cold.clone(), vec![9])]);
+        let (read, changed) = batch(&base, &memory, Some(vec![2]));
+        assert_eq!(read, [Some(vec![1]), Some(vec![9])]);
+        drop(changed);
+        let (read, changed) = batch(&base, &memory, Some(vec![2]));
+        assert_eq!(read[0], Some(vec![1]), "a batch that was not written is not remembered");
+        memory.learn(changed);
+        let (read, _) = batch(&base, &memory, None);
+        assert_eq!(read[0], Some(vec![2]));
+    }
+
+    /// The highest number is read as a row by decide, and kept decoded by the fold.
+    #[test]
+    fn the_last_number_is_the_same_in_both_forms() {
+        let app = Application(1);
+        let mut base = MapRows::default();
+        base.0.insert(key::numbers(app), row::encode_number(4));
+        let mut memory = Memory::new();
+        for turn in 0..3 {
+            let mut rows = Overlay::with_memory(&base, &memory);
+            for place in 0..3 {
+                let next = Number(5 + turn * 3 + place);
+                assert_eq!(View::new(&rows).next_number(app).unwrap(), next);
+                assert_eq!(rows.next_number(app).unwrap(), next);
+                rows.put_last_number(app, next);
+            }
+            let changed = rows.into_changed();
+            base.0.extend(changed.to_rows().into_iter().map(|(key, value)| (key, value.unwrap())));
+            memory.learn(changed);
+        }
     }
 
     /// Every small overlay over every small base reads like the map that both together make.

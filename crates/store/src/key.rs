@@ -223,6 +223,11 @@ pub fn is_index(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(OPERATION | BY_REQUEST | BY_RESOURCE)))
 }
 
+/// Whether a key is that of a row which nearly every event of an application reads: there are few.
+pub fn is_hot(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(CREDENTIAL | NUMBERS | POPULATION | COVERAGE)))
+}
+
 /// Whether a range has keys of heads: of classes, sets or resources; or of the numbers assigned.
 pub fn has_heads(range: &KeyRange) -> bool {
     [CLASS, SET_HEAD, RESOURCE_HEAD, NUMBERS].iter().any(|kind| {

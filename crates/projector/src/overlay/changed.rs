@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use store::key::{self, KeyRange};
 use store::{Direction, Row, Store, StoreError};
 
-use crate::memory::Heads;
+use crate::memory::{Heads, RowsByKey};
 use crate::row;
 
 /// The changes of an overlay.
@@ -19,13 +19,15 @@ use crate::row;
 /// writes, are a plain list.
 #[derive(Default)]
 pub(crate) struct Changed {
-    pub(super) rows: HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>,
+    pub(super) rows: RowsByKey,
     /// The rows of [`key::is_index`]. Each key is written once.
     pub(super) index: Index,
     /// The changed keys by their [`key::scan_prefix`], in the order in which they were changed first; keys
     /// without one are not here, nor are indexes.
     scanned: HashMap<Vec<u8>, Vec<Vec<u8>>, RandomState>,
     pub(super) heads: Heads,
+    /// The rows of [`key::is_hot`] that were read, as they were before.
+    pub(super) hot: RowsByKey,
     /// What was written, what was overwritten included.
     pub(super) bytes: usize,
 }
@@ -130,9 +132,10 @@ impl Changed {
         self.sorted(&heads).into_iter().map(owned).collect()
     }
 
-    /// What the memory learns from: the changed rows but for indexes, and the heads.
-    pub(crate) fn into_parts(self) -> (impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)>, Heads) {
-        (self.rows.into_iter(), self.heads)
+    /// What the memory learns from: the changed rows but for indexes, the heads, and the hot rows that
+    /// were read.
+    pub(crate) fn into_parts(self) -> (RowsByKey, Heads, RowsByKey) {
+        (self.rows, self.heads, self.hot)
     }
 
     pub(super) fn set(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
