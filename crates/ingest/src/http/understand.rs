@@ -194,8 +194,10 @@ impl Ingest {
         let search = request_of(address).ok()?;
         let read =
             self.reading((context, address), &search, conditions, |reading| reading.lookup());
-        read.map(|answered| answered.map(|answered| submitted(context, answered)))
-            .unwrap_or_else(Some)
+        match read {
+            Ok(answered) => answered.map(|answered| submitted(context, answered)),
+            Err(failed) => Some(Submission::Answered(failed)),
+        }
     }
 
     /// The quick way of a create whose body is plain: what is stored of the body, and what it asks for.
@@ -364,17 +366,17 @@ impl Ingest {
     ) -> Submission {
         let read =
             self.reading((context, address), request, conditions, |reading| reading.answer());
-        read.map_or_else(|failed| failed, |answered| submitted(context, answered))
+        read.map_or_else(Submission::Answered, |answered| submitted(context, answered))
     }
 
-    /// Asks something of one snapshot. The error is what is recorded and answered if that fails.
+    /// Asks something of one snapshot. The error is the outcome to record and answer if that fails.
     fn reading<T>(
         &self,
         (context, address): (&Context, &Address),
         request: &SearchRequest,
         conditions: &Conditions,
         ask: impl FnOnce(&Reading<'_>) -> Result<T, ProjectorError>,
-    ) -> Result<T, Submission> {
+    ) -> Result<T, Box<Outcome>> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let answered = snapshot.watermark().map_err(ProjectorError::from).and_then(|watermark| {
@@ -394,8 +396,7 @@ impl Ingest {
             let name = address.resource_type.as_deref();
             let resource_type =
                 name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
-            let outcome = Outcome::refused(defect(), resource_type, Number::NOBODY);
-            Submission::Answered(Box::new(outcome))
+            Box::new(Outcome::refused(defect(), resource_type, Number::NOBODY))
         })
     }
 
