@@ -1,5 +1,6 @@
 //! Plain bodies go a quick way from bytes to event, rows and answer. A request with a query goes the
 //! general way. Two servers get the same bodies, one in each way: answers, events and rows must be equal.
+//! Lookups by name go a short way, and the same query by `.search` does not.
 //!
 //! `PROVLOG_TEST_EXAMPLES` times twenty is the number of bodies.
 
@@ -8,12 +9,14 @@ use std::ops::ControlFlow;
 
 use axum::body::Body;
 use axum::http::Request;
-use event::{Content, Event, Fact, Values};
+use event::{Content, Event, Fact, Method, Route, Values};
 use serde_json::{Map, Value, json};
 use store::key::KeyRange;
 use store::{Direction, ReadRows};
 
 use crate::harness::in_process::{InProcess, START};
+use crate::harness::repetitions;
+use crate::harness::server::encoded;
 
 const PROFILES: [&str; 6] = ["generic", "strict", "hootsuite", "hoxhunt", "howspace", "jostle"];
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -178,6 +181,20 @@ impl One {
         (status, self.with_places(&headers), self.with_places(&text))
     }
 
+    /// Status and body of the answer to a read.
+    async fn ask(&self, method: &str, path: &str, body: Vec<u8>) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.tokens["generic"]))
+            .header("content-type", "application/scim+json")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.server.request(request).await;
+        let value = serde_json::from_str(response.body()).unwrap();
+        (response.status().as_u16(), value)
+    }
+
     /// The text with the place of each of our ids instead of the id.
     fn with_places(&self, text: &str) -> String {
         String::from_utf8(self.placed(text.as_bytes())).unwrap()
@@ -244,10 +261,7 @@ impl One {
 
 #[tokio::test]
 async fn the_quick_way_gives_the_same_answers_events_and_rows() {
-    let count = match std::env::var("PROVLOG_TEST_EXAMPLES") {
-        Ok(text) => text.parse().expect("PROVLOG_TEST_EXAMPLES must be a number"),
-        Err(_) => 15,
-    };
+    let count = repetitions("PROVLOG_TEST_EXAMPLES", 15) as usize;
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut quick = One::open(&folders[0].path().join("data")).await;
     let mut general = One::open(&folders[1].path().join("data")).await;
@@ -273,4 +287,88 @@ async fn the_quick_way_gives_the_same_answers_events_and_rows() {
     assert_eq!(one.len(), other.len());
     quick.server.close().await;
     general.server.close().await;
+}
+
+/// A random query: mostly a lookup, as parameters and as the body of a search.
+fn query(
+    random: &mut Random,
+    ids: &[String],
+    people: usize,
+) -> (Vec<(&'static str, String)>, Value) {
+    let who = random.below(people + 3);
+    let lookups = [
+        format!("userName eq \"user{who}@boat.example\""),
+        format!("USERNAME Eq \"USER{who}@BOAT.example\""),
+        format!("id eq \"{}\"", ids[random.below(ids.len())]),
+        format!("userName eq \"user{who}@boat.example\" and active eq true"),
+        format!("userName eq \"user{who}@boat.example\" and emails.type eq \"home\""),
+        format!("emails.value eq \"user{who}@boat.example\""),
+        format!("userName eq \"user{who}@boat.example\" or title eq \"Mira\""),
+        "userName eq".to_owned(),
+        "userName eq 7".to_owned(),
+    ];
+    let mut parameters = vec![("filter", lookups[random.below(lookups.len())].clone())];
+    let mut body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+        "filter": parameters[0].1,
+    });
+    let mut put = |name: &'static str, text: &str, value: Value| {
+        parameters.push((name, text.to_owned()));
+        body[name] = value;
+    };
+    match random.below(6) {
+        0 => put("attributes", "emails.type,name", json!(["emails.type", "name"])),
+        1 => put("excludedAttributes", "name,meta.version", json!(["name", "meta.version"])),
+        2 => put("count", "0", json!(0)),
+        3 => put("startIndex", "2", json!(2)),
+        4 => put("sortBy", "userName", json!("userName")),
+        _ => {}
+    }
+    (parameters, body)
+}
+
+#[tokio::test]
+async fn a_lookup_answers_like_a_search() {
+    let count = repetitions("PROVLOG_TEST_EXAMPLES", 15) as usize;
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = One::open(&folder.path().join("data")).await;
+    let mut random = Random(20_261_201);
+    const PEOPLE: usize = 20;
+    for place in 0..PEOPLE {
+        let path = "/apps/generic/scim/v2/Users";
+        one.send("generic", path, &body(&mut random, "User", place)).await;
+    }
+    let ids = one.ids.clone();
+    let mut found: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..count * 10 {
+        let (parameters, body) = query(&mut random, &ids, PEOPLE);
+        let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+        let pairs = pairs.collect::<Vec<_>>().join("&");
+        let base = "/apps/generic/scim/v2/Users";
+        let looked_up = one.ask("GET", &format!("{base}?{pairs}"), vec![]).await;
+        let search = body.to_string().into_bytes();
+        let searched = one.ask("POST", &format!("{base}/.search"), search).await;
+        assert_eq!(looked_up, searched, "{body}");
+        let (status, answer) = looked_up;
+        *found.entry(format!("{status} {}", answer["totalResults"])).or_default() += 1;
+    }
+    for expected in ["200 0", "200 1", "400 null"] {
+        assert!(found.contains_key(expected), "{found:?}");
+    }
+    // Both are recorded alike, but for their route.
+    let recorded = one.events().into_iter().filter_map(|event| match event.header.fact {
+        Fact::Operation(read) if read.results.is_some() || read.route == Route::Search => {
+            Some(read)
+        }
+        Fact::Operation(read) if read.method == Method::Get => Some(read),
+        _ => None,
+    });
+    let recorded: Vec<_> = recorded
+        .map(|read| (read.number, read.status, read.scim_type, read.effect, read.results))
+        .collect();
+    assert_eq!(recorded.len(), count * 20);
+    for pair in recorded.chunks(2) {
+        assert_eq!(pair[0], pair[1]);
+    }
+    one.server.close().await;
 }
