@@ -103,33 +103,26 @@ impl Query<'_> {
         self.found(asked, candidates)
     }
 
-    /// Answers the query if that takes only a few rows: a lookup by a name that hardly two resources
-    /// share, answered without members. Providers send one before each create.
+    /// Answers the query if that takes only a few rows, as a GET of the resource does: a lookup by a name
+    /// that hardly two resources share, of a type without members. Providers send one before each create.
     pub(crate) fn answer_few(&self) -> Result<Option<Found>, Stop> {
-        if self.request.filter.is_none() {
+        let has_members = |one: &ResourceType| self.context.catalog.has_members(*one);
+        if self.request.filter.is_none() || self.types.iter().any(has_members) {
             return Ok(None);
         }
         let asked = self.asked()?;
-        if !self.is_of_few(&asked.plan) {
+        // The names answer the whole filter: no resource is compared with anything.
+        let (Some(index), None) = (&asked.plan.index, &asked.plan.rest) else { return Ok(None) };
+        if !matches!(index, Index::Attribute(Attribute::Id | Attribute::UserName, _)) {
             return Ok(None);
         }
-        let candidates = self.candidates(&asked)?;
-        if candidates.len() > FEW_MAX {
+        let renderer = self.renderer(&asked);
+        let numbers = self.indexed(&renderer, index)?;
+        if numbers.len() > FEW_MAX {
             return Ok(None);
         }
+        let candidates = self.existing(&renderer, numbers)?;
         self.found(asked, candidates).map(Some)
-    }
-
-    /// Whether a plan finds its resources in a few rows, and shows each without going over others.
-    fn is_of_few(&self, plan: &Plan) -> bool {
-        let is_a_name = |index: &Index| match index {
-            Index::Attribute(Attribute::Id | Attribute::UserName, _) => true,
-            Index::Attribute(..) | Index::Member(_) => false,
-        };
-        let has_members = |one: &ResourceType| self.context.catalog.has_members(*one);
-        plan.index.as_ref().is_some_and(is_a_name)
-            && plan.rest.as_ref().is_none_or(|rest| !rest.looks_at("groups"))
-            && !self.types.iter().any(has_members)
     }
 
     /// What the client asks for.
@@ -150,7 +143,10 @@ impl Query<'_> {
     /// The resources that can match, in the order of creation.
     fn candidates(&self, asked: &Asked) -> Result<Vec<Candidate>, Stop> {
         match &asked.plan.index {
-            Some(index) => self.indexed(&self.renderer(asked), index),
+            Some(index) => {
+                let renderer = self.renderer(asked);
+                self.existing(&renderer, self.indexed(&renderer, index)?)
+            }
             None => self.all(asked.seq),
         }
     }
@@ -290,7 +286,8 @@ impl Query<'_> {
         Ok(found)
     }
 
-    fn indexed(&self, renderer: &Renderer<'_>, index: &Index) -> Result<Vec<Candidate>, Stop> {
+    /// Whom an index finds; some may be deleted, or of another type.
+    fn indexed(&self, renderer: &Renderer<'_>, index: &Index) -> Result<Vec<Number>, Stop> {
         let application = self.context.application;
         let mut numbers = Vec::new();
         match index {
@@ -324,6 +321,15 @@ impl Query<'_> {
                 }
             }
         }
+        Ok(numbers)
+    }
+
+    /// Those that exist and are of these types, in the order of creation.
+    fn existing(
+        &self,
+        renderer: &Renderer<'_>,
+        numbers: Vec<Number>,
+    ) -> Result<Vec<Candidate>, Stop> {
         let mut found = Vec::with_capacity(numbers.len());
         for number in numbers {
             // The index of ids keeps deleted resources.

@@ -293,7 +293,7 @@ fn fold_target(
     let is_new = |number| {
         number >= next && event.parts.iter().any(|part| part.subject == number && is_given(part))
     };
-    let mut heads = Heads::with_capacity(concerned.len() + 1);
+    let mut heads = HeadsByNumber::with_capacity(concerned.len() + 1);
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         let mut head = match is_new(number) {
             true => ResourceHead::default(),
@@ -315,14 +315,14 @@ fn fold_target(
 }
 
 /// Heads by number, ascending. Nearly always there are one or two.
-type Heads = Vec<(Number, ResourceHead)>;
+type HeadsByNumber = Vec<(Number, ResourceHead)>;
 
 /// The heads of all that an event concerns, and of what else it changes, after it.
 fn changed_heads(
     rows: &Overlay<'_>,
     event: &Event,
-    mut heads: Heads,
-) -> Result<Heads, ProjectorError> {
+    mut heads: HeadsByNumber,
+) -> Result<HeadsByNumber, ProjectorError> {
     let (application, seq) = (event.header.application, event.seq);
     let changes = || {
         let parts = event.parts.iter().filter_map(|part| Some((part, part.content.changes()?)));

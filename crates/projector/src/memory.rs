@@ -1,5 +1,6 @@
 //! What the committer remembers of the rows from one batch to the next: which names there are, the heads
-//! of classes and sets, decoded, and the few rows that nearly every event reads.
+//! of classes and sets and the highest numbers, decoded, and the few rows that nearly every event reads. A
+//! fold of many events also remembers heads and newest versions of resources.
 //!
 //! It changes speed only. It learns from a batch after the batch was published, so it never knows anything
 //! of a command that failed or of a batch that was not written; and whatever it does not know is read from
@@ -41,6 +42,9 @@ pub(crate) struct Heads {
 /// Values of rows by key; `None` where there is no row.
 pub(crate) type RowsByKey = HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>;
 
+/// A row's key, and its value unless it was deleted.
+type ChangedRow = (Vec<u8>, Option<Vec<u8>>);
+
 /// What is remembered of the published rows.
 pub(crate) struct Memory {
     pub names: Names,
@@ -72,7 +76,7 @@ impl Memory {
     }
 
     /// The same with room for the rows that a fold of many events needs again.
-    pub(crate) fn for_many(self) -> Memory {
+    pub(crate) fn for_bulk(self) -> Memory {
         let (resources, versions) = (Recent::new(BULK_BYTES_MAX), Recent::new(BULK_BYTES_MAX));
         Memory { resources, versions, ..self }
     }
@@ -82,24 +86,31 @@ impl Memory {
         let (rows, heads, hot) = published.into_parts();
         // As they were before the batch; then what the batch made of them.
         extend(&mut self.hot, hot);
+        for application in heads.numbers.keys() {
+            self.hot.remove(&key::numbers(*application));
+        }
+        let mut newest: HashMap<Vec<u8>, ChangedRow, RandomState> = HashMap::default();
         for (key, value) in rows {
             if key::is_hot(&key) {
                 self.hot.insert(key, value);
             } else if key::is_version(&key) {
                 let Some(prefix) = key::scan_prefix(&key) else { continue };
-                match value {
-                    // The newest one has the lowest key.
-                    Some(value)
-                        if self.versions.get(prefix).is_none_or(|(known, _)| key < *known) =>
-                    {
-                        let bytes = prefix.len() + key.len() + value.len();
-                        self.versions.set(prefix.to_vec(), (key, value), bytes);
-                    }
-                    Some(_) => {}
-                    None => self.versions.forget(prefix),
+                // The newest version has the lowest key.
+                let is_newer = |(known, _): &ChangedRow| *known < key;
+                if self.versions.keeps_any() && !newest.get(prefix).is_some_and(is_newer) {
+                    newest.insert(prefix.to_vec(), (key, value));
                 }
             } else if value.is_some() {
                 self.names.add(&key);
+            }
+        }
+        for (prefix, (key, value)) in newest {
+            match value {
+                Some(value) => {
+                    let bytes = prefix.len() + key.len() + value.len();
+                    self.versions.set(prefix, (key, value), bytes);
+                }
+                None => self.versions.forget(&prefix),
             }
         }
         extend(&mut self.heads.classes, heads.classes);
@@ -138,7 +149,7 @@ pub(crate) struct Recent<K, V> {
 }
 
 /// Bytes that an entry takes in the map, beside its own.
-const ENTRY_BYTES: usize = 60;
+const ENTRY_BYTES: usize = 150;
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     fn new(bytes_max: usize) -> Recent<K, V> {
@@ -150,6 +161,10 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         K: Borrow<Q>,
     {
         self.young.get(key).or_else(|| self.old.get(key))
+    }
+
+    fn keeps_any(&self) -> bool {
+        self.bytes_max > 0
     }
 
     fn set(&mut self, key: K, value: V, bytes: usize) {

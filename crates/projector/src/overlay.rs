@@ -410,29 +410,53 @@ pub(crate) mod tests {
         }
     }
 
-    /// Scans within one prefix find the changes through the sorted keys, other scans through all of them.
+    /// Scans within one prefix find the changes through the list of their keys, other scans through all of
+    /// them.
     #[test]
     fn scans_of_a_prefix_and_of_all_rows_see_the_same_changes() {
-        check_scans(true);
-        check_scans(false);
+        for below in [Under::Rows, Under::RememberedRows, Under::Batch] {
+            check_scans(below);
+        }
     }
 
-    fn check_scans(remembers: bool) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Under {
+        Rows,
+        RememberedRows,
+        Batch,
+    }
+
+    fn check_scans(under: Under) {
         let app = Application(1);
         let (mut base, mut merged) = (MapRows::default(), BTreeMap::new());
         let version = |number, seq| key::version(app, Number(number), seq);
-        for (number, seq) in [(1, 1), (1, 5), (2, 2), (3, 3)] {
-            base.0.insert(version(number, seq), vec![0]);
+        let mut memory = Memory::new().for_bulk();
+        let published = [(1, 1), (1, 5), (2, 2), (3, 3)].map(|(number, seq)| version(number, seq));
+        let nothing = MapRows::default();
+        let mut learned = Overlay::new(&nothing);
+        for key in published {
+            base.0.insert(key.clone(), vec![0]);
+            learned.put(key, vec![0]);
         }
+        memory.learn(learned.into_changed());
         merged.extend(base.0.clone());
-        let memory = Memory::new();
-        let mut rows = match remembers {
-            true => Overlay::with_memory(&base, &memory),
-            false => Overlay::new(&base),
+        let mut batch = Overlay::with_memory(&base, &memory);
+        let (before, after) = match under {
+            Under::Batch => ([(1, 7), (2, 8)].as_slice(), [(1, 9), (4, 6)].as_slice()),
+            _ => ([].as_slice(), [(1, 7), (1, 9), (2, 8), (4, 6)].as_slice()),
         };
-        for (number, seq) in [(1, 7), (1, 9), (2, 8), (4, 6)] {
-            rows.put(version(number, seq), vec![1]);
-            merged.insert(version(number, seq), vec![1]);
+        for (number, seq) in before {
+            batch.put(version(*number, *seq), vec![1]);
+            merged.insert(version(*number, *seq), vec![1]);
+        }
+        let mut rows = match under {
+            Under::Rows => Overlay::new(&base),
+            Under::RememberedRows => Overlay::with_memory(&base, &memory),
+            Under::Batch => Overlay::over(&batch),
+        };
+        for (number, seq) in after {
+            rows.put(version(*number, *seq), vec![1]);
+            merged.insert(version(*number, *seq), vec![1]);
         }
         rows.delete(version(3, 3));
         merged.remove(&version(3, 3));
@@ -473,7 +497,30 @@ pub(crate) mod tests {
         }
         let published = rows.into_changed().to_rows();
         assert!(published.is_sorted(), "sorted by key, the heads among them");
-        assert_eq!(published.len(), 8);
+        assert_eq!(published.len(), 4 + after.len());
+    }
+
+    /// What a batch writes may be more than is remembered, and its rows are learned in any order.
+    #[test]
+    fn the_newest_version_is_remembered_whatever_else_a_batch_wrote() {
+        let app = Application(1);
+        let version = |number, seq| key::version(app, Number(number), seq);
+        let nothing = MapRows::default();
+        let mut memory = Memory::new().for_bulk();
+        let mut rows = Overlay::new(&nothing);
+        for number in 0..12 {
+            for seq in 0..8 {
+                rows.put(version(number, seq), vec![seq as u8; 1 << 20]);
+            }
+        }
+        memory.learn(rows.into_changed());
+        let rows = Overlay::with_memory(&nothing, &memory);
+        let newest = |number| key::versions_until(app, Number(number), Seq::MAX);
+        let found: Vec<Row> = (0..12)
+            .filter_map(|number| rows.first(&newest(number), Direction::Forward).unwrap())
+            .collect();
+        assert_eq!(found.len(), 12);
+        assert!(found.iter().all(|(_, value)| value[0] == 7));
     }
 
     /// What every event reads is read from the rows once, and follows what is published.
@@ -524,6 +571,10 @@ pub(crate) mod tests {
             let changed = rows.into_changed();
             base.0.extend(changed.to_rows().into_iter().map(|(key, value)| (key, value.unwrap())));
             memory.learn(changed);
+            if turn == 1 {
+                // As when there are more applications than are remembered.
+                memory.heads.numbers.clear();
+            }
         }
     }
 

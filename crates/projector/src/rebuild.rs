@@ -54,7 +54,7 @@ fn catch_up_within(
     }
     // To fill the filter of names from many rows takes longer than asking for the names of a few events.
     let memory = if start == 0 { Memory::of_no_rows() } else { Memory::new() };
-    let mut memory = memory.for_many();
+    let mut memory = memory.for_bulk();
     let mut pending = Pending { changed: Changed::default(), next: start };
     while pending.next < size {
         // While this thread folds, another one publishes what was folded before.
@@ -65,7 +65,7 @@ fn catch_up_within(
                 .then(|| scope.spawn(publish(store, batch.changed(), pending.next)));
             let next = fold_until(store, Overlay::over(&batch), pending.next, limits());
             if let Some(publishing) = publishing {
-                publishing.join().unwrap_or(Err(ProjectorError::CommitterPanicked))?;
+                publishing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
                 progress(pending.next, size);
             }
             next

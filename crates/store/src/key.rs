@@ -27,7 +27,7 @@
 //! | 18   | gap            | seq u64 of the event that reported it        | from, to, reason               | once      |
 //! | 19   | resource type  | type u8                                      | name                           | once      |
 //! | 20   | identity role  | credential u32, !seq u64                     | role u8                        | once      |
-//! | 21   | class          | `class`                                      | number of its operations u64, seq u64 of the first in its last row by class | rewritten |
+//! | 21   | class          | `class`                                      | number of its operations, and the seq of the first in its last row by class | rewritten |
 //! | 22   | by class       | `class`, !seq u64 of the first of at most 64 operations | the first's place in it u64; for each after the first: seq minus the first's u32 | rewritten |
 //! | 23   | by resource    | application u32, number u32, !seq u64        | up to here, operations that touch it or are on it, and how many only touch it | once |
 //! | 24   | by request     | first 6 bytes of the hash of the request id, !seq u64 |                                | once      |
@@ -48,7 +48,7 @@
 //! | 39   | access         | !seq u64                                     | application u32, credential u32, all applications u32 | once |
 //! | 40   | claim head     | application u32                              | first and last seq u64 of its claims | rewritten |
 //! | 41   | mention before | `name`, !since seq u64                       | number u32                     | once      |
-//! | 42   | resource head  | application u32, number u32                  | operations that touch it and on it; how many writes failed since one that did not; the last event that changed its state, and its memberships | rewritten |
+//! | 42   | resource head  | application u32, number u32                  | operations that touch it and on it; how many writes failed since one that did not; the last events that changed its state, its members and its memberships | rewritten |
 //! | 43   | change         | application u32, !seq u64                    |                                | once      |
 //! | 44   | listing        | application u32, seq u64                     | 1 complete, 0 not u8           | once      |
 //! | 45   | settled        | application u32, the observation's seq u64, seq u64 |                         | once      |

@@ -11,9 +11,6 @@ use crate::key;
 pub(crate) const LOG_FAMILY: &str = "log";
 pub(crate) const ROWS_FAMILY: &str = "rows";
 
-/// Bytes of the dictionary of a file of the lowest level. Four times as many would save 1 % more.
-const DICTIONARY_BYTES: i32 = 16 << 10;
-
 /// Sizes of memory. They do not change what is stored.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -79,12 +76,9 @@ pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
     let [young, older] = [DBCompressionType::None, DBCompressionType::Lz4];
     family.set_compression_per_level(&[young, young, older, older, older, older, older]);
     family.set_bottommost_compression_type(DBCompressionType::Zstd);
-    // Default window and strategy. Level 1 takes half the time of the default level and 3 % more space.
-    // Each file has a dictionary of what its blocks have in common: that takes an eighth less space, and
-    // compressing takes no longer. A dictionary that is trained would save little more.
-    family.set_bottommost_compression_options(-14, 1, 0, DICTIONARY_BYTES, true);
-    // What goes into a file stands in memory until its dictionary is made.
-    family.set_target_file_size_base(32 << 20);
+    // Default window and strategy, no dictionary. Level 1 takes half the time of the default level and
+    // 5 % more space.
+    family.set_bottommost_compression_options(-14, 1, 0, 0, true);
     // Most lookups before a create find nothing; the filters answer those without a search.
     family.set_memtable_whole_key_filtering(true);
     family.set_memtable_prefix_bloom_ratio(0.02);

@@ -21,6 +21,8 @@ const LOOK_AFTER: Duration = Duration::from_secs(5);
 /// last byte: otherwise a client that sends a byte now and then would keep its place.
 const SILENT_GRACE: Duration = Duration::from_millis(250);
 const UNREAD_GRACE: Duration = Duration::from_millis(100);
+/// How long a connection is kept whose client has sent what a busy server has not received yet.
+const LATE_MAX: Duration = Duration::from_secs(1);
 
 /// The order in which connections are closed to make room, the lowest first: the fields decide in their
 /// order.
@@ -54,6 +56,8 @@ struct State {
     opened: Instant,
     /// When bytes were last received or sent.
     moved: Instant,
+    /// When bytes were first seen that had arrived and were not received yet.
+    unreceived: Option<Instant>,
     /// Since when the socket accepts no bytes.
     blocked: Option<Instant>,
     /// Since when there is no request; meaningless while `answers` has one.
@@ -112,6 +116,7 @@ impl Connection {
             state: Mutex::new(State {
                 opened: now,
                 moved: now,
+                unreceived: None,
                 blocked: None,
                 idle: now,
                 answers: BTreeMap::new(),
@@ -133,7 +138,9 @@ impl Connection {
 
     /// Bytes were received.
     pub(super) fn received(&self) {
-        self.state().moved = Instant::now();
+        let mut state = self.state();
+        state.moved = Instant::now();
+        state.unreceived = None;
     }
 
     /// Bytes were sent.
@@ -266,9 +273,14 @@ impl Connection {
         Evictable::Yes(EvictionRank { is_working, is_known, is_reading, moved: state.moved })
     }
 
-    /// Whether its client has sent what was not read yet: then the server is late, not the client.
-    pub(super) fn has_sent(&self) -> bool {
-        self.client.get().is_some_and(Peer::has_sent)
+    /// Whether its client has sent what was not received yet: then the server is late, not the client. It
+    /// counts for [`LATE_MAX`], so that others do not wait longer for a place.
+    pub(super) fn is_awaited(&self) -> bool {
+        if !self.client.get().is_some_and(Peer::has_sent) {
+            return false;
+        }
+        let now = Instant::now();
+        now < *self.state().unreceived.get_or_insert(now) + LATE_MAX
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
