@@ -61,7 +61,7 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
 
     /// Memory for events, and for rows, that are not flushed yet; limits the work of a restart
-    #[arg(long, env = "PROVLOG_MEMTABLE_BYTES", default_value_t = 64 << 20,
+    #[arg(long, env = "PROVLOG_MEMTABLE_BYTES", default_value_t = store::MEMTABLE_BYTES as u64,
           value_parser = clap::value_parser!(u64).range((64 << 10)..=(1 << 30)))]
     pub memtable_bytes: u64,
 

@@ -39,7 +39,7 @@ pub use error::{StoreError, with_causes};
 pub use folder::replace_file;
 pub use kept::Kept;
 pub use manifest::Manifest;
-pub use options::Options;
+pub use options::{MEMTABLE_BYTES, Options};
 pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};
 pub use salvage::salvage;
 pub use secret::secret_file;

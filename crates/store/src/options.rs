@@ -11,6 +11,10 @@ use crate::key;
 pub(crate) const LOG_FAMILY: &str = "log";
 pub(crate) const ROWS_FAMILY: &str = "rows";
 
+/// The memtable of each family, unless somebody chooses another size. While one is flushed, another one is
+/// filled: four of them and the cache are most of the memory of a server under load.
+pub const MEMTABLE_BYTES: usize = 56 << 20;
+
 /// Sizes of memory. They do not change what is stored.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,7 +26,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memtable_bytes: 64 << 20, cache_bytes: 64 << 20 }
+        Options { memtable_bytes: MEMTABLE_BYTES, cache_bytes: 64 << 20 }
     }
 }
 
