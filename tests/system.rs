@@ -87,6 +87,7 @@ mod cases {
     mod strangers;
     mod tails;
     mod tls;
+    mod tree;
     mod two_ways;
     mod unrecorded;
     mod upstream_habits;

@@ -138,7 +138,7 @@ impl Whole {
             for path in paths.iter().filter(|path| path.is_file()) {
                 let name = path.file_name().unwrap().to_str().unwrap();
                 let kind = match name {
-                    "kept" | "admin.token" | "cursor.key" => "beside the database",
+                    "kept" | "admin.token" | "cursor.key" | "signing.key" => "beside the database",
                     _ if name.ends_with(".sst") => "*.sst",
                     _ if name.ends_with(".log") => "*.log",
                     _ if name.starts_with("MANIFEST") => "MANIFEST",
@@ -153,6 +153,7 @@ impl Whole {
                     "kept" => "kept",
                     "admin.token" => "admin.token",
                     "cursor.key" => "cursor.key",
+                    "signing.key" => "signing.key",
                     _ => kind,
                 };
                 kinds.entry(kind).or_default().push(path.strip_prefix(&data).unwrap().to_owned());

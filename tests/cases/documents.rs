@@ -97,6 +97,20 @@ impl Shell {
         self.folder.path().join(name)
     }
 
+    /// A checkpoint of the stopped server.
+    fn checkpoint(&self) -> PathBuf {
+        let store = store::Store::open_existing(&self.file("offline"), &store::Options::default());
+        let file = self.file("checkpoint");
+        std::fs::write(&file, store.unwrap().kept_checkpoint().unwrap()).unwrap();
+        file
+    }
+
+    /// The key to verify it with.
+    fn verifier(&self) -> String {
+        let key = std::fs::read_to_string(self.file("offline/signing.key")).unwrap();
+        tlog::SignerKey::parse(key.trim_end()).unwrap().verifier().to_string()
+    }
+
     fn admin(&self) -> Client {
         self.server.admin()
     }
@@ -219,6 +233,8 @@ impl Shell {
                 "DATA" | "DIR" => path(&self.file("offline")),
                 "NEW" => path(&self.file("new")),
                 "FILE" => path(&self.file("hr.csv")),
+                "CHECKPOINT" => path(&self.checkpoint()),
+                "VKEY" => self.verifier(),
                 "https://app.example/scim/v2" => behind.base().to_owned(),
                 "/var/lib/provlog/app.token" => path(&self.file("app.token")),
                 "0.0.0.0:8080" | "0.0.0.0:8443" => "127.0.0.1:0".to_owned(),

@@ -244,7 +244,9 @@ impl One {
     /// All rows that requests make, with places for ids.
     fn rows(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let snapshot = self.server.server.committer().store().snapshot();
+        // Tokens are random, and the tree has the log's id.
         let of_tokens = [
+            store::key::tile_hash(0, 0)[0],
             store::key::credential(event::Credential(1))[0],
             store::key::token(&[0; 32])[0],
             store::key::application(event::Application(1))[0],

@@ -72,6 +72,7 @@ impl InProcess {
         let server = Server::open(ServerConfig {
             pages: true,
             sign_in: None,
+            signing: provlog::signing::SigningKeys::default(),
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],

@@ -281,6 +281,16 @@ impl Client {
         })
     }
 
+    /// GET of something that is no text: the status and the bytes.
+    pub fn bytes(&self, path: &str) -> (u16, Vec<u8>) {
+        let mut request = Request::builder().uri(format!("{}{path}", self.base));
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        let mut response = self.agent.run(request.body(()).unwrap()).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_vec().unwrap())
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], b"").unwrap()
     }

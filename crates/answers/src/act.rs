@@ -1,6 +1,7 @@
 //! Addresses that are no question: what changes something, and the export of whole answers.
 
 mod apps;
+mod checkpoint;
 mod export;
 mod imports;
 mod links;
@@ -9,6 +10,7 @@ mod privileged;
 mod reviews;
 mod saved;
 mod tokens;
+mod verification;
 
 use std::sync::LazyLock;
 
@@ -22,6 +24,7 @@ pub use self::apps::{
     AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, DriftReport, NewApp, NewUpstream,
     SeenDifference, ServicePrincipal, UpstreamProblem,
 };
+pub use self::checkpoint::{Checkpoint, SignedNow};
 pub use self::export::{Export, Form};
 pub use self::imports::{
     DateOrder, Import, ImportRefusal, Imported, ListOf, OtherApplication, OtherEntry,
@@ -32,6 +35,9 @@ pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
 pub use self::reviews::{AddReview, AddedReview, NewReview, NewRevocation, REVIEW_BYTES_MAX};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 pub use self::tokens::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
+pub use self::verification::{
+    ShowVerification, VerificationEnded, VerificationRunning, VerificationState, Verify,
+};
 use crate::parameter::{Parameter, own};
 use crate::question::Who;
 
@@ -212,6 +218,9 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<SaveQuestion>(),
             DescribedAct::of::<RemoveQuestion>(),
             DescribedAct::of::<Export>(),
+            DescribedAct::of::<Checkpoint>(),
+            DescribedAct::of::<Verify>(),
+            DescribedAct::of::<ShowVerification>(),
         ]
     });
     &ALL

@@ -32,6 +32,18 @@ pub struct Envelope {
 pub struct Head {
     /// The last event that the token may know of
     pub seq: Option<u64>,
+    /// The checkpoint that was signed last; missing before the first, and for tokens of one application
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<SignedHead>,
+}
+
+/// What a checkpoint says of the log.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct SignedHead {
+    /// How many events it covers
+    pub size: u64,
+    /// The root of the tree over them, in base64
+    pub root: String,
 }
 
 /// How complete an answer is.

@@ -30,7 +30,7 @@ mod words;
 pub use answer::{Answer, Content};
 pub use command::quoted;
 pub use coverage::GAP_REASONS;
-pub use envelope::{Coverage, Envelope, Gap, Head};
+pub use envelope::{Coverage, Envelope, Gap, Head, SignedHead};
 pub use fields::fields;
 pub use lead::{API, Lead, encoded, named};
 pub use openapi::openapi;

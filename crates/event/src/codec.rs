@@ -63,11 +63,11 @@ use crate::content::{
 use crate::event::{Event, Header, ResourceType};
 use crate::id::{Number, Seq};
 use crate::secret;
-use crate::stored::frame::{Frame, FrameWriter, FramedPart, Lengths};
+use crate::stored::frame::{FrameWriter, Lengths};
 use crate::stored::structure::{self, Subject, ValuesCode};
 use crate::stored::v2;
 
-pub use crate::stored::frame::{put_varint, read_varint};
+pub use crate::stored::frame::{COMMITMENT_BYTES, Frame, FramedPart, put_varint, read_varint};
 
 /// Why bytes cannot be decoded as an event or a row, or the other way round.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ mod content;
 #[allow(clippy::module_inception)]
 mod event;
 mod id;
+mod links;
 pub mod secret;
 mod stored {
     pub(crate) mod frame;
@@ -41,3 +42,4 @@ pub use event::{
     Structure, Unauthenticated, UpstreamSet, Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};
+pub use links::{Link, LinkKind};

@@ -28,7 +28,7 @@ pub(crate) use self::first_request::panel as first_request_panel;
 
 /// Answers of the API to a form are far shorter.
 const REPLY_BYTES_MAX: usize = 4 << 20;
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// Adds these pages.
 pub(crate) fn routes(router: Router<Arc<Query>>) -> Router<Arc<Query>> {

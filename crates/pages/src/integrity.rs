@@ -2,20 +2,25 @@
 
 use std::iter;
 
+use answers::act::{Act as _, Verify};
 use answers::row::Stretch;
 use answers::{Job, Question, Unwatched, described};
 use askama::Template;
+use axum::Form;
+use axum::body::Body;
 use axum::extract::Query as Pairs;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use query::visit::{Refusal, Visit, Visitor};
 
 use crate::address::Given;
+use crate::admin::{JSON, Told, act, refused, send};
 use crate::around::Around;
 use crate::charts::{Axis, Gap, Strip, Time};
 use crate::contents::{Contents, Entry};
 use crate::error::rendered;
 use crate::plain::PlainPage;
 use crate::question::{coverage, form, paged, rows_of, signed_in, take_away, times};
+use crate::text::grouped;
 use crate::view::{Cell, Empty, Fact, Facts, Link, Look, Section, Shell, Stamp};
 
 /// Without a start, the page shows this time.
@@ -75,11 +80,16 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
     asked.submit = "Show".to_owned();
 
     let head = head(visit, &who)?;
+    let tree = tree(visit);
+    let verified = verified(visit, &signed_in(&who).csrf);
     let kept = Kept {}.to_string();
     let further = further();
     let pieces =
         vec![asked.to_string(), strip.figure().without_table().to_string(), table.to_string()];
-    let pieces = pieces.into_iter().chain(iter::once(head.to_string())).chain([kept, further]);
+    let pieces = pieces
+        .into_iter()
+        .chain(iter::once(head.to_string()))
+        .chain([tree, verified, kept, further]);
     let shell = Shell {
         title: "Integrity".to_owned(),
         subtitle: "What was not watched, where the log ends, and how long it is kept".to_owned(),
@@ -159,7 +169,76 @@ fn head(visit: &Visit<'_>, who: &query::visit::SignedIn) -> Result<Facts, Refusa
     Ok(Facts { caption, facts })
 }
 
-/// How long the log is kept, and what is not proven.
+/// What was signed last, and by which keys.
+fn tree(visit: &Visit<'_>) -> String {
+    let caption = Some("The last checkpoint".to_owned());
+    let Some(signed) = visit.checkpoint() else {
+        let none = Fact::new("Signed", Cell::text("nothing yet"));
+        return Facts { caption, facts: vec![none] }.to_string();
+    };
+    let file = Cell::text("checkpoint").linked("/tlog/checkpoint");
+    let mut facts = vec![
+        Fact::new("Log", Cell::id(signed.origin)),
+        Fact::new("Events signed", Cell::number(signed.size)),
+        Fact::new("Root", Cell::id(signed.root)),
+    ];
+    facts.extend(signed.keys.into_iter().map(|key| Fact::new("Key", Cell::id(key))));
+    facts.push(Fact::new("File", file));
+    Facts { caption, facts }.to_string()
+}
+
+/// What the last verification found, how far the present one is, and a button for one now.
+fn verified(visit: &Visit<'_>, csrf: &str) -> String {
+    let state = visit.verification();
+    let caption = Some("Verification of the whole log".to_owned());
+    let mut facts = vec![];
+    match &state.last {
+        None => facts.push(Fact::new("Last", Cell::text("none has ended since the start"))),
+        Some(last) => {
+            facts.push(Fact::new("Ended", Cell::time(last.at.0.clone())));
+            let word = if last.faults.is_empty() { "success" } else { "failure" };
+            facts.push(Fact::new("Result", Cell::status(word)));
+            facts.push(Fact::new("Events verified", Cell::number(last.events)));
+            facts.push(Fact::new("Of them signed", Cell::number(last.covered)));
+            let faults = last.faults.iter();
+            facts.extend(faults.map(|fault| Fact::new("Found", Cell::text(fault.clone()))));
+        }
+    }
+    if let Some(running) = &state.running {
+        let of = format!("{} of {} events", grouped(running.events), grouped(running.size));
+        facts.push(Fact::new("Running", Cell::text(of).linked("/integrity")));
+    }
+    let button = act(csrf, "/integrity/verify", "Verify now");
+    Facts { caption, facts }.to_string() + &button.to_string()
+}
+
+/// What the button sends.
+#[derive(serde::Deserialize)]
+pub(crate) struct Button {
+    csrf: String,
+}
+
+/// `POST /integrity/verify`
+pub(crate) async fn verify(
+    visitor: Visitor,
+    after: Visitor,
+    Form(button): Form<Button>,
+) -> Result<Response, Refusal> {
+    let after = after.of_form(&button.csrf)?;
+    match send::<Verify>(visitor, &button.csrf, Verify::PATH, Body::empty(), JSON).await? {
+        Told::Done(_) => Ok(Redirect::to("/integrity").into_response()),
+        Told::Refused(problem) => {
+            let page = after.page(None, move |visit| {
+                let mut page = show(visit, &[])?;
+                page.shell.notice = Some(refused(&problem));
+                Ok(page)
+            });
+            Ok(rendered(&page.await?))
+        }
+    }
+}
+
+/// How long the log is kept, and what is proven.
 #[derive(Template)]
 #[template(path = "integrity.html")]
 struct Kept {}

@@ -65,6 +65,7 @@ pub fn serve(router: Router, query: &Arc<Query>, uploads: Uploads) -> Router {
         .route("/ask/{question}", get(start::lead))
         .route("/reports", get(reports::page))
         .route("/integrity", get(integrity::page))
+        .route("/integrity/verify", post(integrity::verify))
         .route("/login", get(login::form).post(login::sign_in))
         .route("/login/oidc", get(login::to_provider))
         .route("/login/oidc/callback", get(login::from_provider))

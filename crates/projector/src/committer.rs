@@ -22,12 +22,13 @@ mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
 
 use event::codec::decode_header;
 use event::{Application, Clock, Timestamp};
 use store::{Store, StoreError};
+use tlog::SignedCheckpoint;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::shared::{Message, Shared};
@@ -36,6 +37,7 @@ use crate::clock_guard::ClockGuard;
 use crate::command::{Decision, Durability, Pending, Stamp};
 use crate::error::{CommitError, ProjectorError};
 use crate::gate::Gate;
+use crate::signer::{Signer, last_checkpoint};
 use crate::unauthenticated::limit::UnauthenticatedLimit;
 use crate::view::View;
 
@@ -51,6 +53,8 @@ pub struct CommitterOptions {
     pub commands_max: usize,
     /// Below this much free space [`Stamp::disk_full`] is set.
     pub disk_reserve_bytes: u64,
+    /// Signs checkpoints; without it the last one stays as it is.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// Hands commands to the committer's thread. Cheap to clone.
@@ -81,7 +85,8 @@ impl Committer {
     /// Starts the thread. The store's rows must have caught up with the log.
     ///
     /// # Errors
-    /// When the log's last event cannot be read, or the kept file cannot be written.
+    /// When the log's last event cannot be read, when the log's tree is not the one that was signed last, or
+    /// the kept file cannot be written.
     pub fn start(
         store: Arc<Store>,
         options: CommitterOptions,
@@ -91,8 +96,9 @@ impl Committer {
         if next_seq == 0 {
             // Written before the first event, because events without a kept file count as damage.
             // Later starts leave the file alone until they have recorded the gap since it was written.
-            store.keep(0, options.clock.now())?;
+            store.keep(0, options.clock.now(), None)?;
         }
+        let checkpoint = last_checkpoint(&store, next_seq, options.signer.as_deref())?;
         let shared = Arc::new(Shared {
             store: Arc::clone(&store),
             clock: ClockGuard::new(options.clock, options.accept_clock, last_recorded_at),
@@ -103,6 +109,8 @@ impl Committer {
             commands_max: options.commands_max,
             permits: Mutex::default(),
             unauthenticated: UnauthenticatedLimit::default(),
+            signer: options.signer,
+            checkpoint: RwLock::new(checkpoint.map(Arc::new)),
         });
         let (queue, waiting) = channel();
         let reserve = options.disk_reserve_bytes;
@@ -207,6 +215,29 @@ impl Committer {
 
     pub(crate) fn downgrade(&self) -> WeakCommitter {
         WeakCommitter(Arc::downgrade(&self.handle))
+    }
+
+    /// The checkpoint that was signed last: at most a second behind the log under load, ten seconds when
+    /// idle. It is in the kept file. `None` before the first one.
+    pub fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.handle.shared.checkpoint()
+    }
+
+    /// Signs a checkpoint of all that was recorded so far, and waits for it. `None` if there is no key, or
+    /// the kept file cannot be written.
+    ///
+    /// # Errors
+    /// As [`Committer::submit`].
+    pub async fn sign(&self) -> Result<Option<Arc<SignedCheckpoint>>, CommitError> {
+        self.check()?;
+        let (sender, receiver) = oneshot::channel();
+        self.handle.queue.send(Message::Sign(sender)).map_err(|_| self.ended())?;
+        receiver.await.map_err(|_| self.ended())
+    }
+
+    /// The keys that sign checkpoints.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.handle.shared.signer.as_deref()
     }
 
     /// Finishes the queued commands, syncs the log and ends the thread.

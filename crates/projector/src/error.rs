@@ -4,6 +4,7 @@
 use event::Seq;
 use event::codec::CodecError;
 use store::StoreError;
+use tlog::Tile;
 
 /// A failed attempt to read or make rows.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +54,6 @@ pub enum ProjectorError {
         #[source]
         source: CodecError,
     },
-    /// A scrub could not read the log to its end.
-    #[error("the log cannot be read from about event {seq} on")]
-    Scrub {
-        /// How many events were read before that.
-        seq: Seq,
-        /// Why not.
-        #[source]
-        source: Box<ProjectorError>,
-    },
     /// An event still held a secret token after all cuts, and was not stored. A defect.
     #[error("event {seq} would hold a secret token, and is not stored")]
     Secret {
@@ -79,6 +71,56 @@ pub enum ProjectorError {
         /// Number of events in the log.
         log: Seq,
     },
+    /// Rows of the log's tree are missing or damaged.
+    #[error(
+        "the rows of {tile} of the log's tree are damaged: stop the server and run \
+         `provlog rebuild --data DIR`"
+    )]
+    Tile {
+        /// Which of them.
+        tile: Tile,
+    },
+    /// The tree is not of the size at which an event is appended. A defect, or damaged rows.
+    #[error("the log's tree has {size} events, and event {seq} comes next")]
+    TreeSize {
+        /// Events in the tree.
+        size: u64,
+        /// The next event.
+        seq: Seq,
+    },
+    /// A checkpoint cannot be made or read.
+    #[error("the checkpoint: {0}")]
+    Sign(String),
+    /// The log ends before the last checkpoint.
+    #[error(
+        "the log is damaged: a checkpoint of {signed} events was signed, and the log ends after {log}. \
+         Restore the data folder from a backup"
+    )]
+    BelowCheckpoint {
+        /// Events in the checkpoint.
+        signed: u64,
+        /// Events in the log.
+        log: Seq,
+    },
+    /// The tree is not the one that was signed.
+    #[error(
+        "the log is damaged: the tree of its first {signed} events is not the one that was signed. \
+         Restore the data folder from a backup"
+    )]
+    Contradicted {
+        /// Events in the checkpoint.
+        signed: u64,
+    },
+    /// The key is one of another log.
+    #[error(
+        "the log was signed as {was}, and the key signs as {is}: use a key with the log's name"
+    )]
+    OtherOrigin {
+        /// The log's name so far.
+        was: String,
+        /// The name of the key.
+        is: String,
+    },
 }
 
 impl ProjectorError {
@@ -86,6 +128,7 @@ impl ProjectorError {
     pub(crate) fn is_row_damage(&self) -> bool {
         match self {
             ProjectorError::Row { .. }
+            | ProjectorError::Tile { .. }
             | ProjectorError::Store(
                 StoreError::RowsUnreadable { .. } | StoreError::WatermarkDamaged,
             ) => true,
@@ -96,9 +139,13 @@ impl ProjectorError {
             | ProjectorError::CommitterPanicked
             | ProjectorError::Thread(_)
             | ProjectorError::Event { .. }
-            | ProjectorError::Scrub { .. }
             | ProjectorError::Secret { .. }
-            | ProjectorError::RowsAhead { .. } => false,
+            | ProjectorError::RowsAhead { .. }
+            | ProjectorError::TreeSize { .. }
+            | ProjectorError::Sign(_)
+            | ProjectorError::BelowCheckpoint { .. }
+            | ProjectorError::Contradicted { .. }
+            | ProjectorError::OtherOrigin { .. } => false,
         }
     }
 

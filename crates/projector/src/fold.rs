@@ -30,7 +30,6 @@ use crate::row::{
     SignInIdentity, Version,
 };
 use crate::set;
-use crate::structure::watches;
 use crate::text::case_folded;
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
@@ -39,7 +38,7 @@ mod lookups;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 21;
+pub(crate) const FOLD_VERSION: u32 = 22;
 
 /// Applies one event to the rows.
 ///
@@ -61,7 +60,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         rows.put(key::change(application, event.seq), vec![]);
     }
     configuration::fold_configuration(rows, event)?;
-    if watches(&event.header.fact) {
+    if event.header.fact.watches() {
         rows.put(key::coverage(), event.seq.to_be_bytes().to_vec());
     }
     match &event.header.fact {

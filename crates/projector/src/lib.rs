@@ -41,10 +41,13 @@ mod resource;
 mod row;
 mod scrub;
 mod set;
+mod signer;
 mod structure;
 mod text;
+mod tree;
 mod unauthenticated;
 mod unsettled;
+mod verify;
 mod view;
 
 pub use asked::{AccessSummary, ReferenceList};
@@ -65,8 +68,11 @@ pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts,
     SignInIdentity, Version,
 };
-pub use scrub::{Scrubbed, scrub};
+pub use scrub::{Scrubbed, Scrubbing, scrub};
 pub use set::{MemberSince, SetChange, SetSize, Stay};
+pub use signer::{Signer, SignerError};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
+pub use tree::TileRows;
 pub use unsettled::{Doubt, Settled};
+pub use verify::{Extent, Fault, Verified, verify};
 pub use view::{NameHolder, NamesAt, Order, View, identity_sha256, seq_at, token_sha256};

@@ -14,6 +14,7 @@ use event::{Application, Number};
 use foldhash::fast::RandomState;
 use store::key::{self, Class, Set};
 use store::{ReadRows, Row, StoreError};
+use tlog::Frontier;
 
 use crate::class::ClassHead;
 use crate::names::Names;
@@ -37,6 +38,8 @@ pub(crate) struct Heads {
     pub numbers: HashMap<Application, Number, RandomState>,
     /// The latest second that has an event, since 1970.
     pub second: Option<i64>,
+    /// The right edge of the log's tree.
+    pub tree: Option<Frontier>,
 }
 
 /// Values of rows by key; `None` where there is no row.
@@ -120,6 +123,9 @@ impl Memory {
             self.resources.set(resource, head, size_of::<ResourceHead>());
         }
         self.heads.second = self.heads.second.max(heads.second);
+        if heads.tree.is_some() {
+            self.heads.tree = heads.tree;
+        }
     }
 
     /// Whether [`Memory::fill`] has something left to do.

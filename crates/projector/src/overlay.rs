@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use event::{Application, Number, Seq};
 use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, StoreError, Visit};
+use tlog::{Frontier, Hash, TileHash};
 
 use crate::class::ClassHead;
 use crate::error::ProjectorError;
@@ -14,6 +15,7 @@ use crate::memory::Memory;
 use crate::reads::Reads;
 use crate::row::{self, ResourceHead};
 use crate::set::Head;
+use crate::tree;
 use crate::view::View;
 pub(crate) use changed::Changed;
 
@@ -114,6 +116,44 @@ impl<'a> Overlay<'a> {
                 Ok(last.and_then(|(key, _)| key::second_of(&key)))
             }
         }
+    }
+
+    /// The right edge of the tree over the first `size` events.
+    ///
+    /// # Errors
+    /// When a row of it cannot be read.
+    pub(crate) fn tree(&self, size: Seq) -> Result<Frontier, ProjectorError> {
+        if let Some(tree) = &self.changed.heads.tree {
+            return Ok(tree.clone());
+        }
+        match self.below {
+            Below::Batch(batch) => batch.tree(size),
+            Below::Rows(rows, memory) => {
+                match memory.and_then(|memory| memory.heads.tree.as_ref()) {
+                    Some(tree) => Ok(tree.clone()),
+                    None => tree::frontier(rows, size),
+                }
+            }
+        }
+    }
+
+    /// Appends a leaf to the tree over the events before `seq`.
+    ///
+    /// # Errors
+    /// As [`Overlay::tree`], and when the tree is not of that size.
+    pub(crate) fn append_leaf(&mut self, seq: Seq, leaf: Hash) -> Result<(), ProjectorError> {
+        let mut tree = match self.changed.heads.tree.take() {
+            Some(tree) => tree,
+            None => self.tree(seq)?,
+        };
+        if tree.size() != seq {
+            return Err(ProjectorError::TreeSize { size: tree.size(), seq });
+        }
+        tree.append_to_tiles(leaf, |TileHash { level, index, hash }| {
+            self.changed.set(key::tile_hash(level, index), Some(hash.as_bytes().to_vec()));
+        });
+        self.changed.heads.tree = Some(tree);
+        Ok(())
     }
 
     /// The head of a class.

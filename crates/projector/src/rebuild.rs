@@ -7,9 +7,10 @@ use event::{Seq, Stopwatch};
 use store::{RowChanges, Store, digest, with_causes};
 
 use crate::error::ProjectorError;
-use crate::fold::{FOLD_VERSION, fold};
+use crate::fold::FOLD_VERSION;
 use crate::memory::Memory;
 use crate::overlay::{Changed, Overlay};
+use crate::tree::fold_stored;
 
 /// Publish after so many changed rows, or so many bytes of them. Rows that many events change are written
 /// once for all of them, so the more the faster; but they must fit into memory three times: those that are
@@ -100,10 +101,10 @@ fn fold_until(
     limits: Limits,
 ) -> Result<Pending, ProjectorError> {
     let mut next = from;
-    store.scan_log(from, |seq, event| -> Result<_, ProjectorError> {
+    store.scan_log(from, |seq, stored| -> Result<_, ProjectorError> {
         let event =
-            decode_to_fold(seq, event).map_err(|source| ProjectorError::Event { seq, source })?;
-        fold(&mut overlay, &event)?;
+            decode_to_fold(seq, stored).map_err(|source| ProjectorError::Event { seq, source })?;
+        fold_stored(&mut overlay, store.log_id(), &event, stored)?;
         next = seq + 1;
         Ok(if overlay.len() >= limits.rows || overlay.bytes() >= limits.bytes {
             ControlFlow::Break(())

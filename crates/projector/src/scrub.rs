@@ -1,84 +1,100 @@
-//! Reads the whole log and all rows, and reports what cannot be read.
+//! Verifies the whole log and reads all rows, and reports what is wrong.
 
 use std::ops::ControlFlow;
 
-use event::Seq;
-use event::codec::decode;
 use store::Store;
+use tlog::TreeHead;
 
 use crate::error::ProjectorError;
+use crate::fold::FOLD_VERSION;
+use crate::verify::{Extent, Fault, Verified, verify};
 
-/// Bytes read between two calls of `pace`.
+/// Bytes of rows read between two calls of `pace`.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What a scrub read, and the first error of the log and of the rows.
+/// What a scrub read and found.
 #[derive(Default, Debug)]
 pub struct Scrubbed {
-    /// Events read and decoded.
-    pub events: u64,
+    /// What the log is; `None` if the scrub was stopped before its end, or could not read the tree.
+    pub log: Option<Verified>,
     /// Rows read.
     pub rows: u64,
-    /// Why reading the log stopped early: an event is missing, unreadable or cannot be decoded.
-    pub log: Option<ProjectorError>,
     /// Why reading the rows stopped early.
     pub damaged_rows: Option<ProjectorError>,
     /// Whether `pace` stopped the scrub.
     pub broken_off: bool,
 }
 
-/// Reads log and rows once, past the block cache. After each piece `pace` is called with its bytes; it
-/// may sleep, or stop the scrub. Damage is also noted in the store ([`Store::damage`]).
-pub fn scrub(store: &Store, mut pace: impl FnMut(usize) -> ControlFlow<()>) -> Scrubbed {
+/// How far a scrub is.
+#[derive(Clone, Copy, Debug)]
+pub struct Scrubbing {
+    /// Events verified.
+    pub events: u64,
+    /// Events to verify.
+    pub size: u64,
+    /// Bytes of the last piece, of events or of rows.
+    pub bytes: usize,
+}
+
+impl Scrubbed {
+    /// What is wrong with the log.
+    pub fn faults(&self) -> &[Fault] {
+        self.log.as_ref().map_or(&[], |log| &log.faults)
+    }
+}
+
+/// Verifies the log against checkpoints and reads the rows once, past the block cache. After each piece
+/// `pace` is called; it may sleep, or stop the scrub. Damage is also noted in the store
+/// ([`Store::damage`]).
+///
+/// # Errors
+/// When the log's end cannot be found, or the rows do not even say how many events they were made from.
+pub fn scrub(
+    store: &Store,
+    checkpoints: Vec<TreeHead>,
+    mut pace: impl FnMut(Scrubbing) -> ControlFlow<()>,
+) -> Result<Scrubbed, ProjectorError> {
     let mut done = Scrubbed::default();
-    match scrub_log(store, &mut done, &mut pace) {
-        Ok(ControlFlow::Continue(())) => {}
-        Ok(ControlFlow::Break(())) => return Scrubbed { broken_off: true, ..done },
-        Err(error) => {
-            store.note_log_damage(&error);
-            done.log = Some(error);
+    let size = store.log_size()?;
+    // Rows of another fold version have another tree, or none.
+    let folded = match store.snapshot().watermark()? {
+        Some((folded, FOLD_VERSION)) => folded,
+        Some(_) | None => 0,
+    };
+    let extent = Extent { size, folded, checkpoints, links: false };
+    match verify(store, &extent, |events, size, bytes| pace(Scrubbing { events, size, bytes })) {
+        Ok(None) => return Ok(Scrubbed { broken_off: true, ..done }),
+        Ok(Some(verified)) => {
+            for fault in &verified.faults {
+                match fault {
+                    Fault::Rows { .. } => store.note_rows_damage(fault),
+                    _ => store.note_log_damage(fault),
+                }
+            }
+            done.log = Some(verified);
         }
+        // Found again below, where the rows are read.
+        Err(error) => done.damaged_rows = Some(error),
     }
     let mut from = vec![];
     loop {
         match store.scrub_rows(&from, PIECE_BYTES) {
             Ok((next, rows, bytes)) => {
                 done.rows += rows;
-                if pace(bytes).is_break() {
-                    return Scrubbed { broken_off: true, ..done };
+                if pace(Scrubbing { events: size, size, bytes }).is_break() {
+                    return Ok(Scrubbed { broken_off: true, ..done });
                 }
-                let Some(next) = next else { return done };
+                let Some(next) = next else { break };
                 from = next;
             }
             Err(error) => {
-                store.note_rows_damage(&error);
                 done.damaged_rows = Some(error.into());
-                return done;
+                break;
             }
         }
     }
-}
-
-fn scrub_log(
-    store: &Store,
-    done: &mut Scrubbed,
-    pace: &mut impl FnMut(usize) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, ProjectorError> {
-    let size = store.log_size()?;
-    let mut next: Seq = 0;
-    while next < size {
-        let mut piece_bytes = 0;
-        let read = store.scrub_log(next, size, PIECE_BYTES, |seq, bytes| {
-            done.events += 1;
-            piece_bytes += bytes.len();
-            decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
-            Ok::<_, ProjectorError>(())
-        });
-        // The seq of an event in an unreadable block is not known; the count of events read is close.
-        next = read
-            .map_err(|error| ProjectorError::Scrub { seq: done.events, source: Box::new(error) })?;
-        if pace(piece_bytes).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
+    if let Some(error) = &done.damaged_rows {
+        store.note_rows_damage(error);
     }
-    Ok(ControlFlow::Continue(()))
+    Ok(done)
 }

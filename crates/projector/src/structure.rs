@@ -62,7 +62,7 @@ impl Completion {
         if population {
             event.structure.population = self.before(Thing::Population(application), seq, view)?;
         }
-        if watches(&event.header.fact) {
+        if event.header.fact.watches() {
             event.structure.recorder = self.before(Thing::Recorder, seq, view)?;
         }
         Ok(())
@@ -130,14 +130,6 @@ impl Completion {
             },
         }
     }
-}
-
-/// Whether an event is about what was watched.
-pub(crate) fn watches(fact: &Fact) -> bool {
-    matches!(
-        fact,
-        Fact::RecorderStarted(_) | Fact::RecorderStopped(_) | Fact::ConnectionsRefused(_)
-    )
 }
 
 /// Whether the resource is active after these changes, if they say so. A new resource is active unless

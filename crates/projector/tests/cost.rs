@@ -90,8 +90,13 @@ async fn a_member_more_costs_the_same_in_a_large_set_as_in_a_small_one() {
     let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
     // It stands still, so that no event begins a second.
     let clock = Clock::manual(Timestamp(1_772_442_000_000_000));
-    let options =
-        CommitterOptions { clock, accept_clock: false, commands_max: 4, disk_reserve_bytes: 0 };
+    let options = CommitterOptions {
+        clock,
+        accept_clock: false,
+        commands_max: 4,
+        disk_reserve_bytes: 0,
+        signer: None,
+    };
     let (committer, thread) = Committer::start(store, options).unwrap();
     let (large, small, grown) = (5_000_001, 5_000_002, 5_000_003);
     commit(&committer, draft(large, true, 1..40_001)).await;

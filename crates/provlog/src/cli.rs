@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use answers::act::AddedLoginLink;
+use answers::act::{AddedLoginLink, SignedNow};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use event::Role;
 use serde_json::{Map, Value, json};
@@ -20,6 +20,7 @@ use crate::output::Output;
 use crate::questions::{self, Question, told};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
+use crate::verify::{VerificationCommand, VerifyArgs, verification, verify};
 use crate::{logging, offline, text};
 use query::Issue;
 
@@ -56,6 +57,12 @@ enum Command {
     Token(TokenCommand),
     /// Make a link that signs a browser in, once, with the role of the token
     LoginLink(ClientConfig),
+    /// Sign a checkpoint of everything recorded so far, and print it: a file of it shows later that nothing
+    /// was changed since
+    Checkpoint(ClientConfig),
+    /// Verify the log of a running server, and show what was found
+    #[command(subcommand)]
+    Verification(VerificationCommand),
     /// Show the settings of the server
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -76,6 +83,8 @@ enum Command {
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
     },
+    /// Verify that the log is what was signed; the server must be stopped
+    Verify(VerifyArgs),
     /// Print the digest of all rows; the server must be stopped
     Digest {
         /// Folder of the log
@@ -482,11 +491,17 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
                 format!("{url}\nOpen it in a browser before {until}; it works once.\n")
             })?)
         }
+        Command::Checkpoint(client) => {
+            let answer = Client::new(&client)?.post("/api/v1/checkpoint", &json!({}))?;
+            output.print(&told(&client, answer, |signed: SignedNow| signed.checkpoint)?)
+        }
+        Command::Verification(command) => verification(&command, output),
         Command::Rebuild { data, into } => match into {
             Some(into) => offline::rebuild_into(&data, &into, output),
             None => offline::rebuild(&data, output),
         },
         Command::Scrub { data } => offline::scrub(&data, output),
+        Command::Verify(args) => verify(&args, output),
         Command::Digest { data } => offline::digest(&data, output),
     }
 }

@@ -12,6 +12,7 @@ use oidc::RoleMap;
 use query::sign_in::Settings;
 
 use crate::logging;
+use crate::signing::{self, SigningKeys};
 
 /// A clock that stands more days ahead of the last event is most likely wrong.
 pub(crate) const CLOCK_AHEAD_DAYS_MAX: u64 = 365;
@@ -69,7 +70,7 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_DISK_RESERVE_BYTES", default_value_t = 512 << 20)]
     pub disk_reserve_bytes: u64,
 
-    /// How fast to read the log and the rows in the background, to find damage; 0 turns it off
+    /// How fast to verify the log and read the rows in the background; 0 for only when somebody asks
     #[arg(long, env = "PROVLOG_SCRUB_BYTES_PER_SECOND", default_value_t = 4 << 20)]
     pub scrub_bytes_per_second: u64,
 
@@ -91,6 +92,11 @@ pub struct ServeConfig {
           default_values_t = READ_BACK_AFTER_MS, value_parser = clap::value_parser!(u64).range(..=READ_BACK_AFTER_MS_MAX))]
     pub read_back_after_ms: Vec<u64>,
 
+    /// File of the key that signs checkpoints of the log; given several times, each key signs [default:
+    /// DATA/signing.key, made at the first start]
+    #[arg(long, env = "PROVLOG_SIGNING_KEY_FILE", value_name = "FILE", value_delimiter = ',')]
+    pub signing_key: Vec<PathBuf>,
+
     /// Serve no pages for browsers, only the API
     #[arg(long, env = "PROVLOG_NO_PAGES")]
     pub no_pages: bool,
@@ -109,6 +115,11 @@ pub struct ServeConfig {
 }
 
 impl ServeConfig {
+    /// The keys that sign checkpoints. The environment may hold one itself, which no setting shows.
+    pub(crate) fn signing_keys(&self) -> SigningKeys {
+        SigningKeys { files: self.signing_key.clone(), text: std::env::var(signing::VARIABLE).ok() }
+    }
+
     /// The same as durations, ascending.
     pub(crate) fn read_back_after(&self) -> Vec<Duration> {
         let mut after: Vec<u64> = self.read_back_after_ms.clone();

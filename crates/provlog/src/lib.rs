@@ -25,10 +25,12 @@ mod readable;
 pub mod run;
 mod scrub;
 mod settings;
+pub mod signing;
 mod start;
 mod table;
 mod text;
 mod tls;
+mod verify;
 
 pub use cli::run;
 

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use event::{Clock, Fact, RecorderStopped, Seq, Timestamp};
-use projector::{Committer, CommitterOptions, Decision, Durability, Rebuilt, Stamp, View};
+use projector::{Committer, CommitterOptions, Decision, Durability, Fault, Rebuilt, Stamp, View};
 use query::{Issue, Issued, Token};
 use serde_json::{Map, Value};
 use store::{Options, Store, with_causes};
+use tlog::{SignedCheckpoint, TreeHead};
 
 use crate::config::CLOCK_AHEAD_DAYS_MAX;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::signing;
 use crate::start::{LastAlive, check_clock, last_alive, own, started};
 
 /// Folds what the rows lack of the log and prints the rows' digest.
@@ -59,6 +61,7 @@ pub(crate) fn rebuild_into(
 ) -> Result<(), Failure> {
     private_files();
     store::salvage(data, into, &Options::default()).map_err(failed)?;
+    signing::copy(data, into).map_err(failed)?;
     let store = open(into)?;
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
     print_rebuilt(&rebuilt, None, output)?;
@@ -86,16 +89,24 @@ fn print_rebuilt(
 /// Reads the whole log and all rows, and reports damage.
 pub(crate) fn scrub(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
-    let done = projector::scrub(&store, |_| ControlFlow::Continue(()));
-    output.print(&format!("events         {}\nrows           {}\n", done.events, done.rows))?;
-    match (&done.log, &done.damaged_rows) {
-        (None, None) => output.print("Everything can be read.\n"),
-        (Some(log), None) => Err(failed(log)),
-        (None, Some(rows)) => Err(failed(rows)),
-        (Some(log), Some(rows)) => {
-            Err(Failure::Failed(format!("{}; and {}", with_causes(log), with_causes(rows))))
-        }
+    let kept = kept_checkpoint(&store)?.into_iter().collect();
+    let done = projector::scrub(&store, kept, |_| ControlFlow::Continue(())).map_err(failed)?;
+    let events = done.log.as_ref().map_or(0, |log| log.head.size);
+    output.print(&format!("events         {events}\nrows           {}\n", done.rows))?;
+    let faults = done.faults().iter().map(Fault::to_string);
+    let faults: Vec<String> =
+        faults.chain(done.damaged_rows.as_ref().map(|e| with_causes(e))).collect();
+    match faults.is_empty() {
+        true => output.print("Everything can be read, and the log is what was signed.\n"),
+        false => Err(Failure::Failed(faults.join("; and "))),
     }
+}
+
+/// What was signed last, as the kept file has it.
+pub(crate) fn kept_checkpoint(store: &Store) -> Result<Option<TreeHead>, Failure> {
+    let Some(text) = store.kept_checkpoint() else { return Ok(None) };
+    let signed = SignedCheckpoint::parse(text.as_bytes()).map_err(failed)?;
+    Ok(Some(*signed.unverified().head()))
 }
 
 /// Makes every file that this process creates from now on, RocksDB's too, private to its user.
@@ -151,6 +162,7 @@ async fn record(
         accept_clock: true,
         commands_max: 1,
         disk_reserve_bytes: 0,
+        signer: None,
     };
     let (committer, thread) = Committer::start(Arc::new(store), options).map_err(failed)?;
     let decide = move |view: &View<'_>, stamp: Stamp| {
@@ -170,7 +182,7 @@ async fn record(
     issued?.map_err(failed)
 }
 
-fn open(data: &Path) -> Result<Store, Failure> {
+pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
     private_files();
     let store = Store::open_existing(data, &Options::default()).map_err(failed)?;
     tell_torn_end(&store);
@@ -190,12 +202,12 @@ fn tell_torn_end(store: &Store) {
     );
 }
 
-fn failed(error: impl std::error::Error) -> Failure {
+pub(crate) fn failed(error: impl std::error::Error) -> Failure {
     Failure::Failed(with_causes(&error))
 }
 
 /// Shows the progress of the fold on a terminal.
-fn progress() -> impl FnMut(Seq, Seq) {
+pub(crate) fn progress() -> impl FnMut(Seq, Seq) {
     let shown = std::io::stderr().is_terminal();
     move |reached, size| {
         if shown {

@@ -22,6 +22,7 @@ use ipnet::IpNet;
 use pages::Uploads;
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::session::Sessions;
+use query::verification::Verification;
 use query::{Query, Token, Took};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
@@ -35,6 +36,7 @@ use self::registry::{keep_metrics_small, render_metrics};
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
 use crate::scrub::Scrub;
+use crate::signing::{SigningError, SigningKeys};
 use crate::start::{self, ClockError, LastAlive, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
@@ -62,6 +64,9 @@ pub enum RunError {
     /// The log cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log cannot be signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The clock is wrong, or most likely so.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -119,6 +124,8 @@ pub struct ServerConfig {
     pub clock_ahead_days_max: u64,
     /// Folder of the tokens and certificates of upstreams; by default the data folder.
     pub upstream_secrets: Option<PathBuf>,
+    /// The keys that sign the log's checkpoints.
+    pub signing: SigningKeys,
     /// Whether browsers get pages.
     pub pages: bool,
     /// How people sign in with an identity provider, if they may.
@@ -189,12 +196,16 @@ impl Server {
         let profiles = Arc::new(config.profiles);
         // Before the start is recorded, so that an unknown profile leaves no start in the log.
         Catalog::check(&store.snapshot(), &config.registry, &profiles)?;
+        getrandom::fill(&mut fresh).map_err(no_random)?;
+        let is_signed = store.kept_checkpoint().is_some();
+        let signer = config.signing.signer(&config.data, store.log_id(), is_signed, fresh)?;
         let store = Arc::new(store);
         let options = CommitterOptions {
             clock: config.clock,
             accept_clock: config.accept_clock,
             commands_max: COMMANDS_MAX,
             disk_reserve_bytes: config.disk_reserve_bytes,
+            signer: Some(Arc::new(signer)),
         };
         let (committer, thread) = Committer::start(store, options)?;
         record_start(&committer, last_alive).await?;
@@ -237,8 +248,10 @@ impl Server {
             }
         };
         let is_secure = config.public_url.starts_with("https://");
+        let verification = Arc::new(Verification::default());
         let query = Query {
             committer: committer.clone(),
+            verification: Arc::clone(&verification),
             sessions: Sessions::new(is_secure).map_err(no_random)?,
             public_url: config.public_url,
             metrics: render_metrics(committer.clone(), budget.clone()),
@@ -274,14 +287,12 @@ impl Server {
         let refusals = Arc::new(Refusals::new(committer.clock().clone()));
         tasks.spawn(record_refusals(committer.clone(), Arc::clone(&refusals), stopping.clone()));
         let broken_requests = Arc::default();
-        let scrub = Scrub::start(Arc::clone(committer.store()), config.scrub_bytes_per_second);
-        let scrub = scrub.unwrap_or_else(|error| {
-            tracing::error!(
-                error = with_causes(&error),
-                "the background scrub could not be started"
-            );
-            None
+        let rate = config.scrub_bytes_per_second;
+        let scrub = Scrub::start(committer.clone(), verification, rate);
+        let scrub = scrub.inspect_err(|error| {
+            tracing::error!(error = with_causes(error), "the scrub could not be started");
         });
+        let scrub = scrub.ok();
         Ok(Server {
             router,
             committer,
@@ -415,6 +426,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             accept_clock: config.accept_clock,
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
+            signing: config.signing_keys(),
             pages: !config.no_pages,
             sign_in,
             read_back_after: config.read_back_after(),

@@ -1,11 +1,12 @@
 //! The envelope of every answer: the question, the events that the answer uses, how complete it is.
 
-use answers::{Answer, Content, Envelope, Head, Question};
+use answers::{Answer, Content, Envelope, Head, Question, SignedHead};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use event::{Application, Number, Seq, secret};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tlog::TreeHead;
 
 use crate::coverage::Coverage;
 use crate::error::Error;
@@ -19,6 +20,10 @@ pub struct Found<Q: Question> {
     beside: Option<Q::Beside>,
     content: Option<Content<Q::Row>>,
     seen: Seen,
+}
+
+fn told(head: &TreeHead) -> SignedHead {
+    SignedHead { size: head.size, root: head.root.to_string() }
 }
 
 /// What the access event keeps of an answer.
@@ -40,7 +45,7 @@ impl<Q: Question> Found<Q> {
             query: repeated(&stand.question),
             generated_at: record.now.to_string().into(),
             at_seq,
-            head: Head { seq: head },
+            head: Head { seq: head, checkpoint: record.signed.as_ref().map(told) },
             coverage: coverage.told(),
             row_count: 0,
             next: None,

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use budget::Full;
 use incoming::{Missing, RECEIVE_MAX};
 use projector::{ClockFault, CommitError, ProjectorError};
-use store::with_causes;
+use store::{StoreError, with_causes};
 
 use crate::LookFailure;
 use crate::issue::IssueError;
@@ -97,6 +97,12 @@ pub enum Error {
     Exports(Full),
     #[error("the answer could not be made because of a defect")]
     Defect,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        Error::Read(error.into())
+    }
 }
 
 /// A name in backquotes, if it may be repeated.

@@ -87,8 +87,9 @@ pub(crate) async fn frame(
     query.took.0.record(method, &route, status, elapsed);
 
     let headers = response.headers_mut();
-    // An answer holds personal data or secrets, so caches must not store it.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // An answer holds personal data or secrets, so caches must not store it, but for the few that say what
+    // they hold.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     // An answer is what it says it is, whatever a hostile value in it looks like.
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id.0) {

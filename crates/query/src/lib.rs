@@ -51,6 +51,7 @@ mod standpoint;
 mod token;
 mod type_names;
 mod values;
+pub mod verification;
 pub mod visit;
 mod why;
 
@@ -148,6 +149,8 @@ pub type Import = Arc<
 pub struct Query {
     /// The committer; questions read its store.
     pub committer: Committer,
+    /// What the verification in the background found.
+    pub verification: Arc<verification::Verification>,
     /// The address under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The metrics as Prometheus text.

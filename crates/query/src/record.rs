@@ -2,9 +2,10 @@
 
 use event::codec::{decode, decode_header};
 use event::{Application, Event, Header, LogId, Seq, Timestamp};
-use projector::{ProjectorError, View, seq_at};
+use projector::{Committer, ProjectorError, View, seq_at};
 use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
+use tlog::TreeHead;
 
 /// How many events are read at a time. An event may have some megabytes.
 const EVENTS_TOGETHER: usize = 16;
@@ -30,6 +31,8 @@ pub(crate) struct Record<'a> {
     pub(crate) now: Timestamp,
     /// The only application that the caller may see; `None` if all.
     pub(crate) scope: Option<Application>,
+    /// What was signed last, if the answer tells it.
+    pub(crate) signed: Option<TreeHead>,
 }
 
 impl<'a> Record<'a> {
@@ -53,11 +56,21 @@ impl<'a> Record<'a> {
             rows_until: size,
             now: clock,
             scope: None,
+            signed: None,
         };
         if let Some(last) = size.checked_sub(1) {
             record.now = clock.max(record.recorded_at(last)?);
         }
         Ok(record)
+    }
+
+    /// The same, for a caller who may see one application or all (`None`).
+    pub(crate) fn seen_by(mut self, scope: Option<Application>, committer: &Committer) -> Self {
+        self.scope = scope;
+        // How many events others have is not told to who may see one application.
+        let signed = committer.checkpoint().filter(|_| scope.is_none());
+        self.signed = signed.map(|signed| *signed.unverified().head());
+        self
     }
 
     /// The record as it was when it had `size` events.

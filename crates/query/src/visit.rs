@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use answers::act::UPLOAD_BYTES_MAX;
+use answers::act::{SignedNow, UPLOAD_BYTES_MAX, VerificationState};
 use answers::{Answer, Content, Place, described};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -447,6 +447,18 @@ impl Visit<'_> {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.reading.record.size
+    }
+
+    /// The checkpoint that was signed last.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<SignedNow> {
+        crate::http::last_checkpoint(self.reading.query)
+    }
+
+    /// How far the verification of the log is, and what the last one found.
+    #[must_use]
+    pub fn verification(&self) -> VerificationState {
+        crate::http::told_verification(self.reading.query)
     }
 
     /// The present time as answers write it.

@@ -56,11 +56,17 @@ async fn nothing_that_a_client_chooses_is_logged() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
     let clock = Clock::manual(Timestamp(0));
-    let options =
-        CommitterOptions { clock, accept_clock: false, commands_max: 4, disk_reserve_bytes: 0 };
+    let options = CommitterOptions {
+        clock,
+        accept_clock: false,
+        commands_max: 4,
+        disk_reserve_bytes: 0,
+        signer: None,
+    };
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer,
+        verification: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),

@@ -24,11 +24,17 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
     let clock = Clock::manual(Timestamp(0));
-    let options =
-        CommitterOptions { clock, accept_clock: false, commands_max: 4, disk_reserve_bytes: 0 };
+    let options = CommitterOptions {
+        clock,
+        accept_clock: false,
+        commands_max: 4,
+        disk_reserve_bytes: 0,
+        signer: None,
+    };
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer: committer.clone(),
+        verification: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 const OTHERS: u32 = 0o077;
 /// The names that may be in the data folder if only we use it, beside `*.part`. `lost+found` is there if
 /// the folder is the root of a file system.
-const OURS: [&str; 5] = ["db", "kept", "cursor.key", "admin.token", "lost+found"];
+const OURS: [&str; 6] = ["db", "kept", "cursor.key", "signing.key", "admin.token", "lost+found"];
 
 /// A data folder that this process has locked.
 ///
@@ -203,7 +203,7 @@ mod tests {
         let around = tempfile::tempdir().unwrap();
         let data = around.path().join("data");
         fs::create_dir_all(data.join("db")).unwrap();
-        for name in ["kept", "cursor.key", "admin.token", "db/000007.sst"] {
+        for name in ["kept", "cursor.key", "signing.key", "admin.token", "db/000007.sst"] {
             fs::write(data.join(name), "x").unwrap();
             fs::set_permissions(data.join(name), Permissions::from_mode(0o644)).unwrap();
         }
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(mode(&data), 0o700, "{given:o}");
         }
         assert_eq!(mode(&data.join("db")), 0o700);
-        for name in ["kept", "cursor.key", "admin.token", "db/000007.sst"] {
+        for name in ["kept", "cursor.key", "signing.key", "admin.token", "db/000007.sst"] {
             assert_eq!(mode(&data.join(name)), 0o600, "{name}");
         }
     }

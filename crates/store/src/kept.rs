@@ -10,13 +10,19 @@
 //! alive 1772442847120001
 //! boot 6f1d3c0a9b7e4d52a1c08e4f5b2d7a90
 //! manifest 5 1739
+//! checkpoint 187
+//! provlog/0123456789abcde
+//! 1842
+//! …
 //! crc32c 89abcdef
 //! ```
 //!
 //! `size` is the number of synced events, `alive` the time when the recorder was last known to run, in
 //! microseconds since 1970, `boot` the boot id of the operating system then, or `unknown`. `manifest` is
 //! the number and length of the database's list of files (see `manifest`), or `unknown`; older files lack
-//! this line. The last line is the checksum of the lines before it.
+//! this line. `checkpoint` is the last signed checkpoint of the log, behind its length in bytes; it is
+//! missing before the first one. It stands here before anybody sees it, so that no other one is ever signed
+//! that contradicts it. The last line is the checksum of the lines before it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -34,12 +40,14 @@ const FIRST_WORDS: &str = "provlog kept ";
 /// The version that is written, and the only one that is read.
 const VERSION: u32 = 2;
 /// Longer than the file can be.
-const BYTES_MAX: u64 = 1024;
+const BYTES_MAX: u64 = 1024 + CHECKPOINT_BYTES_MAX as u64;
+/// A checkpoint has about a hundred bytes, and as many for each signature.
+const CHECKPOINT_BYTES_MAX: usize = 64 << 10;
 /// Linux's boot id.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What the kept file says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
     /// The log's id.
     pub log: LogId,
@@ -51,6 +59,8 @@ pub struct Kept {
     pub boot: Option<u128>,
     /// The synced part of the database's list of files; `None` if unknown.
     pub manifest: Option<Manifest>,
+    /// The last signed checkpoint, as it is handed out.
+    pub checkpoint: Option<String>,
 }
 
 /// The boot id of the operating system. It is another one after a loss of power.
@@ -91,15 +101,18 @@ impl Kept {
         replace_file(&path, self.to_text().as_bytes()).map_err(file_error("write", &path))
     }
 
-    fn to_text(self) -> String {
+    fn to_text(&self) -> String {
         let manifest = self.manifest.map_or("unknown".to_owned(), |manifest| {
             format!("{} {}", manifest.number, manifest.bytes)
         });
-        self.ended(&format!("manifest {manifest}\n"))
+        let checkpoint = self.checkpoint.as_ref().map_or(String::new(), |checkpoint| {
+            format!("checkpoint {}\n{checkpoint}", checkpoint.len())
+        });
+        self.ended(&format!("manifest {manifest}\n{checkpoint}"))
     }
 
     /// The whole text, with `last` before the checksum.
-    fn ended(self, last: &str) -> String {
+    fn ended(&self, last: &str) -> String {
         let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
         let text = format!(
             "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\n{last}",
@@ -113,7 +126,11 @@ impl Kept {
         let (log, rest) = rest.split_once("\nsize ")?;
         let (size, rest) = rest.split_once("\nalive ")?;
         let (alive, rest) = rest.split_once("\nboot ")?;
-        let (rest, _) = rest.split_once("\ncrc32c ")?;
+        let (rest, _) = rest.rsplit_once("crc32c ")?;
+        let (rest, checkpoint) = match rest.split_once("\ncheckpoint ") {
+            Some((rest, checkpoint)) => (rest, Some(checkpoint.split_once('\n')?.1.to_owned())),
+            None => (rest.strip_suffix('\n')?, None),
+        };
         let (boot, manifest) = match rest.split_once("\nmanifest ") {
             Some((boot, manifest)) => (boot, Some(manifest)),
             None => (rest, None),
@@ -133,6 +150,7 @@ impl Kept {
                     Some(Manifest { number: number.parse().ok()?, bytes: bytes.parse().ok()? })
                 }
             },
+            checkpoint,
         };
         let written = if manifest.is_some() { kept.to_text() } else { kept.ended("") };
         // There is only one way to write these values, so any other text is damaged.
@@ -165,17 +183,22 @@ mod tests {
 
     use super::*;
 
+    const CHECKPOINT: &str =
+        "provlog/0123456789abcde\n1840\ncrc32c x\n\n— provlog/0123456789abcde AAAA\n";
+
     fn kept() -> Kept {
         let manifest = Some(Manifest { number: 5, bytes: 1739 });
         let log = LogId::from_random(77);
-        Kept { log, size: 1842, alive: Timestamp(-5), boot: Some(7), manifest }
+        let checkpoint = Some(CHECKPOINT.to_owned());
+        Kept { log, size: 1842, alive: Timestamp(-5), boot: Some(7), manifest, checkpoint }
     }
 
     #[test]
     fn the_file_round_trips() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Kept::read(folder.path()).unwrap(), None);
-        for kept in [kept(), Kept { boot: None, manifest: None, ..kept() }] {
+        let none = Kept { boot: None, manifest: None, checkpoint: None, ..kept() };
+        for kept in [kept(), Kept { checkpoint: None, ..kept() }, none] {
             kept.write(folder.path()).unwrap();
             assert_eq!(Kept::read(folder.path()).unwrap(), Some(kept));
         }
@@ -191,7 +214,7 @@ mod tests {
             let text = format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()));
             fs::write(Kept::path(folder.path()), text).unwrap();
             let boot = u128::from_str_radix(boot, 16).ok();
-            let expected = Kept { boot, manifest: None, ..kept() };
+            let expected = Kept { boot, manifest: None, checkpoint: None, ..kept() };
             assert_eq!(Kept::read(folder.path()).unwrap(), Some(expected));
         }
     }
@@ -204,7 +227,8 @@ mod tests {
             let read = Kept::read(folder.path());
             assert!(matches!(read, Err(StoreError::KeptDamaged { .. })), "{what}: {read:?}");
         };
-        for text in [kept().to_text(), kept().ended("")] {
+        let without = Kept { checkpoint: None, ..kept() };
+        for text in [kept().to_text(), without.to_text(), without.ended("")] {
             let text = text.into_bytes();
             for end in 0..text.len() {
                 check(&text[..end], "cut");

@@ -62,6 +62,7 @@
 //! | 53   | identity       | SHA-256 of issuer and subject                | credential u32                 | once      |
 //! | 54   | population     | application u32                              | seq u64 of the last event that changed who exists or is active | rewritten |
 //! | 55   | coverage       |                                              | seq u64 of the last event about what was watched | rewritten |
+//! | 56   | tile hash      | level u8, index u64                          | 32 bytes: a hash of the log's tree | once |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -133,6 +134,7 @@ const REVIEW: u8 = 52;
 const IDENTITY: u8 = 53;
 const POPULATION: u8 = 54;
 const COVERAGE: u8 = 55;
+const TILE_HASH: u8 = 56;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -217,10 +219,10 @@ pub fn is_version(key: &[u8]) -> bool {
     key.first() == Some(&VERSION)
 }
 
-/// Whether a key is that of an index which the fold writes once for an event and never reads: operations by
-/// seq, by request and by resource.
+/// Whether a key is that of a row which the fold writes once and never reads: operations by seq, by request
+/// and by resource, and the hashes of the tree.
 pub fn is_index(key: &[u8]) -> bool {
-    matches!(key.first(), Some(&(OPERATION | BY_REQUEST | BY_RESOURCE)))
+    matches!(key.first(), Some(&(OPERATION | BY_REQUEST | BY_RESOURCE | TILE_HASH)))
 }
 
 /// Whether a key is that of a row which nearly every event of an application reads: there are few.
@@ -529,6 +531,16 @@ pub fn mirror_parts(key: &[u8]) -> Option<(Set, Option<Seq>)> {
         start => Some(!u64::from_be_bytes(start.try_into().ok()?)),
     };
     Some((Set::from_codes(*kind, u32::from_be_bytes(*number))?, start))
+}
+
+/// A hash of the log's tree, by its level in the tiles and its place there.
+pub fn tile_hash(level: u8, index: u64) -> Vec<u8> {
+    Key::new(TILE_HASH).u8(level).u64(index).0
+}
+
+/// The hashes of one level in a range, in order.
+pub fn tile_hashes(level: u8, indexes: &Range<u64>) -> KeyRange {
+    KeyRange { from: tile_hash(level, indexes.start), to: tile_hash(level, indexes.end) }
 }
 
 /// The summary of the operation at `seq`.

@@ -141,13 +141,13 @@ mod tests {
     fn killed(folder: &Path) -> (PathBuf, PathBuf, Vec<u8>) {
         let live = folder.join("live");
         let store = Store::open(&live, &Options::default(), 7).unwrap();
-        store.keep(0, Timestamp(0)).unwrap();
+        store.keep(0, Timestamp(0), None).unwrap();
         for seq in 0..EVENTS {
             store.append(&[(seq, vec![seq as u8; 3_000])], seq <= SYNCED).unwrap();
             // Not so often that tables are compacted.
             if [6, 13].contains(&seq) {
                 store.flush(true).unwrap();
-                store.keep(seq + 1, Timestamp(9)).unwrap();
+                store.keep(seq + 1, Timestamp(9), None).unwrap();
             }
         }
         let left = folder.join("left");
@@ -221,7 +221,7 @@ mod tests {
             for manifest in
                 [None, Some(longer), Some(Manifest { number: known.number - 1, ..known })]
             {
-                Kept { manifest, ..kept }.write(&left).unwrap();
+                Kept { manifest, ..kept.clone() }.write(&left).unwrap();
                 assert!(opened(&left).is_err(), "{turn}: {manifest:?}");
             }
             kept.write(&left).unwrap();
@@ -265,7 +265,7 @@ mod tests {
         let starts = records(&whole);
         let (from, to) = (starts[starts.len() - 2], starts[starts.len() - 1]);
         let manifest = kept.manifest.map(|known| Manifest { bytes: from as u64, ..known });
-        Kept { manifest, ..kept }.write(&left).unwrap();
+        Kept { manifest, ..kept.clone() }.write(&left).unwrap();
         whole[from..to].fill(0);
         fs::write(&list, &whole).unwrap();
         assert!(opened(&left).is_err());

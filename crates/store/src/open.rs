@@ -58,7 +58,7 @@ impl Store {
                 let source = "its file CURRENT is missing".into();
                 return Err(StoreError::DatabaseDamaged { folder: folder.to_owned(), source });
             }
-            if let Some(kept) = kept {
+            if let Some(kept) = &kept {
                 return Err(StoreError::LogMissing { kept: kept.log });
             }
         }
@@ -95,8 +95,8 @@ impl Store {
             db,
             row_options,
             log: LogId::from_random(random),
-            kept: Mutex::new(kept),
-            last_alive: kept.map(|kept| kept.alive),
+            last_alive: kept.as_ref().map(|kept| kept.alive),
+            kept: Mutex::new(kept.clone()),
             torn_end,
             found: Found::default(),
             appended: AtomicU64::new(0),
@@ -113,7 +113,7 @@ impl Store {
         let record = store.db.get(FORMAT_KEY).map_err(|source| damaged(source.into()))?;
         match record {
             Some(record) => store.log = format::decode(&record)?,
-            None => match kept {
+            None => match &kept {
                 Some(kept) => return Err(StoreError::LogMissing { kept: kept.log }),
                 None if size > 0 => {
                     return Err(damaged("its format record is missing".into()));
@@ -121,7 +121,7 @@ impl Store {
                 None => store.write_format()?,
             },
         }
-        match kept {
+        match &kept {
             Some(kept) if kept.log != store.log => {
                 return Err(StoreError::OtherLog { kept: kept.log, found: store.log });
             }
@@ -186,13 +186,19 @@ impl Store {
             .map_err(StoreError::rocks("write the format record"))
     }
 
-    /// Replaces the kept file: `size` events are synced, and the recorder was running at `alive`.
+    /// Replaces the kept file: `size` events are synced, the recorder was running at `alive`, and
+    /// `checkpoint` is the last one that was signed. When this returns, the file survives a loss of power.
     ///
     /// # Errors
     /// When the file cannot be written; the old one then stays. And [`StoreError::NotAlone`] when the
     /// folder was moved, or the file is not what this process wrote last: then another process writes
     /// there too, and this one must stop.
-    pub fn keep(&self, size: Seq, alive: Timestamp) -> Result<(), StoreError> {
+    pub fn keep(
+        &self,
+        size: Seq,
+        alive: Timestamp,
+        checkpoint: Option<String>,
+    ) -> Result<(), StoreError> {
         self.folder.check()?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match Kept::read(self.folder.path()) {
@@ -202,17 +208,22 @@ impl Store {
             }
             Ok(_) | Err(_) => return Err(self.folder.not_alone()),
         }
-        let manifest = Some(self.manifest(kept.and_then(|kept| kept.manifest))?);
-        self.write_kept(
-            Kept { log: self.log, size, alive, boot: kept::boot_id(), manifest },
-            &mut kept,
-        )
+        let manifest = Some(self.manifest(kept.as_ref().and_then(|kept| kept.manifest))?);
+        let boot = kept::boot_id();
+        let next = Kept { log: self.log, size, alive, boot, manifest, checkpoint };
+        self.write_kept(next, &mut kept)
+    }
+
+    /// The last signed checkpoint that the kept file has.
+    pub fn kept_checkpoint(&self) -> Option<String> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref()?.checkpoint.clone()
     }
 
     /// Updates only the list of files in the kept file, because opening begins a new list.
     fn keep_manifest(&self) -> Result<(), StoreError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(before) = *kept else { return Ok(()) };
+        let Some(before) = kept.clone() else { return Ok(()) };
         let manifest = Some(self.manifest(before.manifest)?);
         self.write_kept(Kept { manifest, ..before }, &mut kept)
     }
@@ -220,8 +231,9 @@ impl Store {
     fn write_kept(&self, next: Kept, kept: &mut Option<Kept>) -> Result<(), StoreError> {
         let written = next.write(self.folder.path());
         // After an error the new file may be in place all the same, though perhaps not synced.
-        if written.is_ok() || Kept::read(self.folder.path()).is_ok_and(|found| found == Some(next))
-        {
+        let is_there = written.is_ok()
+            || Kept::read(self.folder.path()).is_ok_and(|found| found.as_ref() == Some(&next));
+        if is_there {
             *kept = Some(next);
         }
         written

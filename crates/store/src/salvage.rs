@@ -249,7 +249,7 @@ fn copy_events(log: &DB, kept: &Kept, store: &Store) -> Result<Seq, StoreError> 
     }
     store.flush(true)?;
     store.sync()?;
-    store.keep(size, kept.alive)?;
+    store.keep(size, kept.alive, kept.checkpoint.clone())?;
     Ok(size)
 }
 
@@ -268,7 +268,7 @@ mod tests {
     fn killed(folder: &Path) -> PathBuf {
         let live = folder.join("live");
         let store = Store::open(&live, &Options::default(), 7).unwrap();
-        store.keep(0, Timestamp(0)).unwrap();
+        store.keep(0, Timestamp(0), None).unwrap();
         for seq in 0..EVENTS {
             let text = format!("event {seq}").repeat(20);
             store.append(&[(seq, text.clone().into_bytes())], seq % 3 > 0).unwrap();
@@ -279,7 +279,7 @@ mod tests {
             }
         }
         store.sync().unwrap();
-        store.keep(EVENTS, Timestamp(9)).unwrap();
+        store.keep(EVENTS, Timestamp(9), None).unwrap();
         let left = folder.join("left");
         fs::create_dir_all(left.join("db")).unwrap();
         let files = store.db.live_files().unwrap().into_iter();
@@ -378,7 +378,7 @@ mod tests {
         let manifest = kept.manifest.unwrap();
         assert_eq!(manifest.bytes, whole.len() as u64);
         let newer = manifest::Manifest { number: manifest.number + 1, bytes: 1 };
-        Kept { manifest: Some(newer), ..kept }.write(&left).unwrap();
+        Kept { manifest: Some(newer), ..kept.clone() }.write(&left).unwrap();
         assert!(Store::open_existing(&left, &Options::default()).is_err());
         // Where nothing was known of the list, the files still say more than it does.
         kept.manifest = None;
@@ -403,7 +403,7 @@ mod tests {
         store.flush(true).unwrap();
         store.append(&[(EVENTS, vec![1])], true).unwrap();
         store.flush(true).unwrap();
-        store.keep(EVENTS + 1, Timestamp(10)).unwrap();
+        store.keep(EVENTS + 1, Timestamp(10), None).unwrap();
         let grown = Kept::read(&left).unwrap().unwrap().manifest.unwrap();
         assert_eq!(grown.number, after.manifest.unwrap().number);
         assert!(grown.bytes > after.manifest.unwrap().bytes);

@@ -5,7 +5,7 @@ use event::Seq;
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
 use crate::error::StoreError;
-use crate::key;
+use crate::key::{self, KeyRange};
 use crate::log::seq_of;
 use crate::store::Store;
 
@@ -48,6 +48,26 @@ impl Store {
             bytes += key.len() + event.len();
         }
         if next < to { Err(StoreError::Gap { expected: next }.into()) } else { Ok(next) }
+    }
+
+    /// Visits the rows of a range, in order. Damage there is noted by whoever asks, and stops nothing.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn scrub_range(
+        &self,
+        range: &KeyRange,
+        mut visit: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), StoreError> {
+        let mut options = options();
+        options.set_iterate_upper_bound(range.to.as_slice());
+        let mode = IteratorMode::From(&range.from, Direction::Forward);
+        for entry in self.db.iterator_cf_opt(&self.rows_family(), options, mode) {
+            let failed = |source| StoreError::RowsUnreadable { attempt: "read a row", source };
+            let (key, value) = entry.map_err(failed)?;
+            visit(&key, &value);
+        }
+        Ok(())
     }
 
     /// Reads rows from a key on until `bytes_max` bytes were read. Returns the next key, `None` at the

@@ -14,7 +14,7 @@ pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
 
 /// Files of the log in the data folder: all names that begin with one of these, which covers the
 /// temporary files beside them.
-const OWN_NAMES: [&str; 5] = ["admin", "cursor", "db", "kept", "lock"];
+const OWN_NAMES: [&str; 8] = ["admin", "cursor", "db", "kept", "keys", "lock", "master", "signing"];
 
 /// The one folder from which secret files are read.
 #[derive(Clone, Debug)]
@@ -239,7 +239,15 @@ mod tests {
         fs::create_dir(&secret).unwrap();
         for (folder, place) in [(&data, "in the data folder"), (&secret, "in one of its own")] {
             let secrets = SecretFolder::new(folder, &data);
-            for own in ["admin.token", "cursor.key", "kept", "db/000007.log", "db/000008.sst"] {
+            for own in [
+                "admin.token",
+                "cursor.key",
+                "signing.key",
+                "master.key",
+                "kept",
+                "db/000007.log",
+                "db/000008.sst",
+            ] {
                 fs::write(data.join(own), "x").unwrap();
                 let link = folder.join("up.token");
                 fs::hard_link(data.join(own), &link).unwrap();

@@ -377,7 +377,7 @@ mod tests {
     fn killed(synced: impl Fn(Seq) -> bool) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("live"), &Options::default(), 7).unwrap();
-        store.keep(0, Timestamp(0)).unwrap();
+        store.keep(0, Timestamp(0), None).unwrap();
         for seq in 0..11 {
             let bytes = vec![seq as u8; if seq == 5 { 100_000 } else { 3_000 }];
             store.append(&[(seq, bytes)], synced(seq)).unwrap();
@@ -397,7 +397,7 @@ mod tests {
     fn kept(same_run: bool) -> Kept {
         let boot = kept::boot_id().map(|boot| if same_run { boot } else { !boot });
         let log = LogId::from_random(7);
-        Kept { log, size: 0, alive: Timestamp(0), boot, manifest: None }
+        Kept { log, size: 0, alive: Timestamp(0), boot, manifest: None, checkpoint: None }
     }
 
     fn database(wal: &Path) -> &Path {

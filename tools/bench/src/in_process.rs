@@ -88,6 +88,7 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
     let (registry, profiles) = scim::Profiles::built_in();
     ServerConfig {
         pages: true,
+        signing: provlog::signing::SigningKeys::default(),
         sign_in: None,
         data: data.to_owned(),
         public_url: public_url.to_owned(),

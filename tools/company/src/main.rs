@@ -155,6 +155,7 @@ async fn serve(
     let (registry, profiles) = scim::Profiles::built_in();
     let server = Server::open(ServerConfig {
         pages: true,
+        signing: provlog::signing::SigningKeys::default(),
         sign_in: None,
         data: arguments.data.clone(),
         public_url: url.clone(),

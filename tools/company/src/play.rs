@@ -266,6 +266,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let config = ServerConfig {
                 pages: false,
                 sign_in: None,
+                signing: provlog::signing::SigningKeys::default(),
                 data: self.folder.to_owned(),
                 public_url: "http://127.0.0.1:8080".to_owned(), // the answers come from another server later
                 trusted_proxies: vec![],

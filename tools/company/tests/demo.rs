@@ -85,6 +85,7 @@ async fn open(data: &Path) -> Server {
     let (registry, profiles) = scim::Profiles::built_in();
     let opened = Server::open(ServerConfig {
         pages: true,
+        signing: provlog::signing::SigningKeys::default(),
         sign_in: None,
         data: data.to_owned(),
         public_url: "http://audit.example".to_owned(),

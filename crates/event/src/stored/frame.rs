@@ -9,30 +9,37 @@ pub(crate) const EVENT_VERSION: u8 = 2;
 /// Events of before the first release, whose form is gone.
 const UNRELEASED: u8 = 1;
 /// Bytes of a commitment.
-pub(crate) const COMMITMENT_BYTES: usize = 32;
+pub const COMMITMENT_BYTES: usize = 32;
 /// The fewest bytes of a part: kind, form, no subject, no commitment, no content.
 const PART_BYTES_MIN: usize = 5;
 
 /// An event, apart but not decoded.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Frame<'a> {
+pub struct Frame<'a> {
+    /// The stored number of its kind.
     pub kind: u8,
+    /// The header's bytes.
     pub header: &'a [u8],
-    /// Empty if there are no structural facts.
+    /// The bytes of the structural facts; empty if there are none.
     pub structure: &'a [u8],
+    /// The parts, in their order.
     pub parts: Vec<FramedPart<'a>>,
 }
 
 /// One part, not decoded.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct FramedPart<'a> {
+pub struct FramedPart<'a> {
+    /// The stored number of its kind.
     pub kind: u8,
+    /// How its bytes are to be read.
     pub form: u8,
     /// Whom it is about: first the one that it belongs to. Nobody is left out.
     pub subject: Option<Number>,
     /// The others, ascending. Most parts have none, and a list without numbers takes no memory.
     pub others: Vec<Number>,
+    /// What the part is committed to, whatever becomes of its bytes.
     pub commitment: Option<[u8; COMMITMENT_BYTES]>,
+    /// The stored bytes.
     pub bytes: &'a [u8],
 }
 
@@ -104,7 +111,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// When the bytes are damaged, or of another version.
-    pub(crate) fn read(bytes: &'a [u8]) -> Result<Frame<'a>, CodecError> {
+    pub fn read(bytes: &'a [u8]) -> Result<Frame<'a>, CodecError> {
         let mut rest = bytes;
         let (kind, header) = read_header(&mut rest)?;
         let structure = read_sized(&mut rest)?;

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use event::Application;
 use store::Store;
+use tlog::SignedCheckpoint;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock_guard::ClockGuard;
 use crate::command::Command;
 use crate::error::CommitError;
 use crate::gate::Gate;
+use crate::signer::Signer;
 use crate::unauthenticated::limit::UnauthenticatedLimit;
 
 /// What both sides see.
@@ -27,9 +29,16 @@ pub(super) struct Shared {
     /// Free queue places, by application. At most one entry for each application.
     pub(super) permits: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
     pub(super) unauthenticated: UnauthenticatedLimit,
+    pub(super) signer: Option<Arc<Signer>>,
+    /// The one that was signed last and stands in the kept file.
+    pub(super) checkpoint: RwLock<Option<Arc<SignedCheckpoint>>>,
 }
 
 impl Shared {
+    pub(super) fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.checkpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn check(&self) -> Result<(), CommitError> {
         if self.store.needs_rebuild() {
             Err(CommitError::RowsDamaged)
@@ -45,5 +54,7 @@ impl Shared {
 /// What waits in the queue.
 pub(super) enum Message {
     Command(Box<dyn Command>),
+    /// Sign a checkpoint of all that there is.
+    Sign(oneshot::Sender<Option<Arc<SignedCheckpoint>>>),
     Stop(oneshot::Sender<()>),
 }

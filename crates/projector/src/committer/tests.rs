@@ -224,6 +224,7 @@ fn options(clock: &Clock) -> CommitterOptions {
         accept_clock: false,
         commands_max: 64,
         disk_reserve_bytes: 0,
+        signer: None,
     }
 }
 

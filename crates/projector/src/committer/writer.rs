@@ -14,18 +14,21 @@ use std::time::Duration;
 use event::codec::{decode, encode, holds_token};
 use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Structure, Timestamp};
 use store::{Snapshot, Store, with_causes};
+use tlog::SignedCheckpoint;
+use tokio::sync::oneshot;
 
 use super::handles::Handles;
 use super::shared::{Message, Shared};
 use crate::command::{Command, Durability, Stamp};
 use crate::draft::Draft;
 use crate::error::{CommitError, ProjectorError};
-use crate::fold::{FOLD_VERSION, fold};
+use crate::fold::FOLD_VERSION;
 use crate::gate::{self, Gate};
 use crate::memory::Memory;
 use crate::overlay::{Changed, Overlay};
 use crate::queue::Queue;
 use crate::structure::Completion;
+use crate::tree::fold_stored;
 use crate::view::View;
 
 /// Limits of one batch, so that its first reply does not wait too long.
@@ -54,6 +57,8 @@ pub(super) struct Writer {
     /// How many events there were at the last flush.
     flushed: Seq,
     flushed_at: Stopwatch,
+    /// Who waits for a checkpoint.
+    asked: Vec<oneshot::Sender<Option<Arc<SignedCheckpoint>>>>,
 }
 
 impl Writer {
@@ -81,6 +86,7 @@ impl Writer {
             kept_at: Stopwatch::start(),
             flushed: next_seq,
             flushed_at: Stopwatch::start(),
+            asked: vec![],
         }
     }
 
@@ -106,6 +112,7 @@ impl Writer {
             while let Some(message) = next {
                 match message {
                     Message::Command(command) => queue.push(command),
+                    Message::Sign(sender) => self.asked.push(sender),
                     Message::Stop(sender) => stop = Some(sender),
                 }
                 next = if stop.is_none() { waiting.try_recv().ok() } else { None };
@@ -184,7 +191,7 @@ impl Writer {
                 Err(Refusal::Unfolded(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be folded");
                     command.finish(Err(CommitError::Defect));
-                    overlay = refold(&snapshot, &self.memory, &events)?;
+                    overlay = refold(&store, &snapshot, &self.memory, &events)?;
                 }
                 Err(Refusal::Undecided(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be decided");
@@ -396,9 +403,9 @@ fn decide_one(
         events.push((seq, encoded));
     }
     let encoded_after = watch.elapsed();
-    for event in &decided {
-        catch_unwind(AssertUnwindSafe(|| fold(rows, event)))
-            .map_err(|_| Refusal::FoldPanicked { seq: event.seq })?
+    for (event, (seq, stored)) in decided.iter().zip(&events) {
+        catch_unwind(AssertUnwindSafe(|| fold_stored(rows, stamp.log, event, stored)))
+            .map_err(|_| Refusal::FoldPanicked { seq: *seq })?
             .map_err(Refusal::Unfolded)?;
     }
     spent.decide += decided_after;
@@ -410,6 +417,7 @@ fn decide_one(
 /// The overlay made again from the batch's events so far, after a command whose fold failed half-way
 /// left changes in it. Happens only when the disk cannot be read.
 fn refold<'a>(
+    store: &Store,
     snapshot: &'a Snapshot<'_>,
     memory: &'a Memory,
     events: &[(Seq, Vec<u8>)],
@@ -418,7 +426,7 @@ fn refold<'a>(
     for (seq, bytes) in events {
         let event =
             decode(*seq, bytes).map_err(|source| ProjectorError::Event { seq: *seq, source })?;
-        fold(&mut rows, &event)?;
+        fold_stored(&mut rows, store.log_id(), &event, bytes)?;
     }
     Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Links, and what follows from header and structural facts alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use event::codec::{decode_facts, encode};
@@ -339,12 +339,22 @@ fn links_name_the_last_change_of_the_same() {
         };
         let population = moves(event).then(|| last(seq, &moves)).flatten();
         assert_eq!(event.structure.population, population, "event {seq}");
-        let is_of_recorder = |event: &Event| watches(&event.header.fact);
+        let is_of_recorder = |event: &Event| event.header.fact.watches();
         let recorder = is_of_recorder(event).then(|| last(seq, &is_of_recorder)).flatten();
         assert_eq!(event.structure.recorder, recorder, "event {seq}");
         assert_eq!(event.structure.action.is_some(), !is_of_recorder(event));
     }
     assert!(links > 100, "{links}");
+
+    // Whoever walks back from link to link meets every event that changed the thing.
+    let mut last_of = HashMap::new();
+    for event in &events {
+        for link in event.links() {
+            let thing = (event.header.application, link.kind, link.number);
+            let before = last_of.insert(thing, event.seq);
+            assert_eq!(link.before, before, "event {}, {thing:?}", event.seq);
+        }
+    }
 }
 
 /// The events of one command are completed before the first is folded.

@@ -147,8 +147,20 @@ fn help_tells_first_what_people_ask_first() {
     let acts = ["evidence", "list", "app", "token", "privileged", "saved"];
     let places: Vec<usize> = asked.filter(|name| !acts.contains(name)).map(place).collect();
     assert!(places.is_sorted(), "{all:?}");
-    let last =
-        ["import", "export", "app", "token", "login-link", "config", "rebuild", "scrub", "digest"];
+    let last = [
+        "import",
+        "export",
+        "app",
+        "token",
+        "login-link",
+        "checkpoint",
+        "verification",
+        "config",
+        "rebuild",
+        "scrub",
+        "verify",
+        "digest",
+    ];
     assert_eq!(all[all.len() - last.len()..], last);
     for (parent, first) in [
         ("token", "list"),

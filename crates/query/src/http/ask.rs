@@ -163,7 +163,7 @@ impl Ask {
         if let Some(first) = of_export.and_then(|page| page.first) {
             record = record.as_of_then(first.size, first.now);
         }
-        record.scope = caller.scope();
+        record = record.seen_by(caller.scope(), &query.committer);
         look(Reading { query: &query, record, caller, uri: &uri })
     }
 }
@@ -184,8 +184,8 @@ impl Query {
             let clock_shows = query.committer.now();
             let store = query.committer.store();
             let snapshot = store.snapshot();
-            let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
-            record.scope = caller.scope();
+            let record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
+            let record = record.seen_by(caller.scope(), &query.committer);
             look(&Reading { query: &query, record, caller, uri: &Uri::from_static("/") })
         });
         looked.await.map_err(|_| Error::Defect)?

@@ -35,8 +35,10 @@ mod reviews;
 mod saved;
 mod sizes;
 mod timeline;
+mod tlog;
 mod tokens;
 mod users;
+mod verification;
 mod why;
 
 use std::sync::Arc;
@@ -56,6 +58,8 @@ pub use self::matrix::GROUPS_MAX as MATRIX_GROUPS_MAX;
 pub(crate) use self::of_export::Questions;
 pub use self::question::Answered;
 pub(crate) use self::question::answer;
+pub(crate) use self::tlog::last_checkpoint;
+pub(crate) use self::verification::told as told_verification;
 
 use self::graph::Version;
 use self::question::serve;
@@ -149,6 +153,10 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/login-links", post(links::add))
+        .route("/api/v1/checkpoint", post(tlog::sign))
+        .route("/api/v1/verification", post(verification::begin).get(verification::show))
+        .route("/tlog/checkpoint", get(tlog::checkpoint))
+        .route("/tlog/tile/{*tile}", get(tlog::tile))
         .route("/api/v1/reviews", post(reviews::add))
         .route("/api/v1/saved-questions", post(saved::save))
         .route("/api/v1/saved-questions/{name}", delete(saved::remove))

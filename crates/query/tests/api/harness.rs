@@ -79,11 +79,13 @@ impl Server {
             accept_clock: false,
             commands_max: 64,
             disk_reserve_bytes: 0,
+            signer: None,
         };
         let (committer, thread) = Committer::start(store, options).unwrap();
         let budget = Budget::new(2);
         let router = router(Arc::new(Query {
             committer: committer.clone(),
+            verification: Arc::default(),
             sessions: query::session::Sessions::new(false).unwrap(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),

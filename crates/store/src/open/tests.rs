@@ -13,7 +13,7 @@ fn filled(folder: &Path, count: Seq) {
     for seq in 0..count {
         store.append(&[(seq, vec![seq as u8])], true).unwrap();
     }
-    store.keep(count, Timestamp(7)).unwrap();
+    store.keep(count, Timestamp(7), None).unwrap();
 }
 
 #[test]
@@ -68,18 +68,18 @@ fn a_kept_file_that_somebody_else_wrote_is_noticed_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3);
     let store = open(folder.path()).unwrap();
-    store.keep(3, Timestamp(8)).unwrap();
-    store.keep(3, Timestamp(9)).unwrap();
+    store.keep(3, Timestamp(8), None).unwrap();
+    store.keep(3, Timestamp(9), None).unwrap();
     let path = Kept::path(folder.path());
     let (log, alive) = (store.log_id(), Timestamp(9));
-    let theirs = Kept { log, size: 4, alive, boot: None, manifest: None };
+    let theirs = Kept { log, size: 4, alive, boot: None, manifest: None, checkpoint: None };
     theirs.write(folder.path()).unwrap();
-    assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+    assert!(matches!(store.keep(3, Timestamp(10), None), Err(StoreError::NotAlone { .. })));
     assert_eq!(Kept::read(folder.path()).unwrap(), Some(theirs));
     fs::write(&path, "x").unwrap();
-    assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+    assert!(matches!(store.keep(3, Timestamp(10), None), Err(StoreError::NotAlone { .. })));
     fs::remove_file(&path).unwrap();
-    assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+    assert!(matches!(store.keep(3, Timestamp(10), None), Err(StoreError::NotAlone { .. })));
     assert!(!path.exists());
 }
 
@@ -118,7 +118,14 @@ fn damage_is_refused_with_its_name() {
     let size = |size: Seq, log: u64| {
         move |folder: &Path| {
             let log = LogId::from_random(log);
-            let kept = Kept { log, size, alive: Timestamp(0), boot: None, manifest: None };
+            let kept = Kept {
+                log,
+                size,
+                alive: Timestamp(0),
+                boot: None,
+                manifest: None,
+                checkpoint: None,
+            };
             kept.write(folder).unwrap();
         }
     };

@@ -2,13 +2,17 @@
 //! free disk space.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use event::Stopwatch;
 use store::{StoreError, with_causes};
+use tlog::SignedCheckpoint;
 
 use super::Writer;
 use crate::error::ProjectorError;
+use crate::signer::Signer;
+use crate::tree;
 
 /// Unsynced events are at most this old.
 const SYNC_AFTER: Duration = Duration::from_secs(1);
@@ -80,6 +84,7 @@ impl Writer {
             // The log is poisoned, so what was synced is not known: leave the kept file as it is.
             self.kept_at = Stopwatch::start();
             self.unsynced_since = None;
+            self.asked.clear();
             return Ok(());
         }
         if self.memory.wants_filling() {
@@ -87,7 +92,7 @@ impl Writer {
         }
         // The kept file says until when the recorder was alive, so sync what was recorded until then
         // first: a loss of power must not lose it.
-        let keeps = self.until_next_keep().is_zero();
+        let keeps = self.until_next_keep().is_zero() || !self.asked.is_empty();
         if self.unsynced_since.is_some_and(|since| keeps || since.elapsed() >= SYNC_AFTER) {
             self.store.sync()?;
             self.synced = self.next_seq;
@@ -97,7 +102,9 @@ impl Writer {
             match self.keep() {
                 Ok(()) => {}
                 // Another process writes in the folder. Only one of the two may go on.
-                Err(error @ StoreError::NotAlone { .. }) => return Err(error.into()),
+                Err(error @ ProjectorError::Store(StoreError::NotAlone { .. })) => {
+                    return Err(error);
+                }
                 // The old kept file is still there and names fewer events; try again next time.
                 Err(error) => {
                     tracing::warn!(
@@ -106,6 +113,14 @@ impl Writer {
                     );
                     self.kept_at = Stopwatch::start();
                 }
+            }
+        }
+        if !self.asked.is_empty() {
+            let whole =
+                |signed: &Arc<SignedCheckpoint>| signed.unverified().head().size == self.next_seq;
+            let signed = self.shared.checkpoint().filter(whole);
+            for waiting in self.asked.drain(..) {
+                let _ = waiting.send(signed.clone());
             }
         }
         if self.flushed_at.elapsed() >= FLUSH_AFTER {
@@ -124,12 +139,45 @@ impl Writer {
         Ok(())
     }
 
-    fn keep(&mut self) -> Result<(), StoreError> {
+    /// Writes the kept file, with a checkpoint of all that is synced. Only then does anybody get it.
+    fn keep(&mut self) -> Result<(), ProjectorError> {
         let alive = self.shared.clock.now().max(self.last_recorded_at);
-        self.store.keep(self.synced, alive)?;
+        let last = self.shared.checkpoint();
+        let next = match &self.shared.signer {
+            Some(signer) => self.checkpoint_after(last.as_deref(), signer)?,
+            None => None,
+        };
+        let text = match &next {
+            Some(next) => Some(next.to_string()),
+            None => last.map(|last| last.to_string()),
+        };
+        self.store.keep(self.synced, alive, text)?;
         self.kept = self.synced;
         self.kept_at = Stopwatch::start();
+        if let Some(next) = next {
+            let mut checkpoint =
+                self.shared.checkpoint.write().unwrap_or_else(PoisonError::into_inner);
+            *checkpoint = Some(Arc::new(next));
+        }
         Ok(())
+    }
+
+    /// A checkpoint of all that is synced; `None` if the last one is that already.
+    fn checkpoint_after(
+        &self,
+        last: Option<&SignedCheckpoint>,
+        signer: &Signer,
+    ) -> Result<Option<SignedCheckpoint>, ProjectorError> {
+        let is_new = last.is_none_or(|last| last.unverified().head().size < self.synced);
+        // Without unsynced events the tree is the one of the synced events.
+        if !is_new || self.synced == 0 || self.synced != self.next_seq {
+            return Ok(None);
+        }
+        let tree = match &self.memory.heads.tree {
+            Some(tree) => tree.clone(),
+            None => tree::frontier(&self.store.snapshot(), self.next_seq)?,
+        };
+        signer.sign(tree.head()).map(Some)
     }
 
     /// Syncs, flushes and writes the kept file when the process stops in order.

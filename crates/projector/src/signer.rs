@@ -1,0 +1,156 @@
+//! Signs the checkpoints of the log. What was signed once is never contradicted: a checkpoint covers
+//! synced events only, stands in the kept file before anybody gets it, and a start compares the tree with
+//! the last one.
+
+use event::Seq;
+use store::Store;
+use tlog::{Checkpoint, KeyKind, SignedCheckpoint, SignerKey, TreeHead, VerifierKey};
+
+use crate::error::ProjectorError;
+use crate::tree;
+
+/// A checkpoint has a signature of each key, and room for those of witnesses.
+const KEYS_MAX: usize = 4;
+
+/// The keys of a log. Each signs every checkpoint: so a key is replaced by signing with both for a while.
+/// They have one name, which is the log's origin.
+#[derive(Debug)]
+pub struct Signer {
+    keys: Vec<SignerKey>,
+}
+
+/// Why keys cannot sign for a log.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SignerError {
+    /// There is none, or there are too many.
+    #[error("a log has 1 to {KEYS_MAX} keys, and there are {found}")]
+    Count {
+        /// How many there are.
+        found: usize,
+    },
+    /// They have several names.
+    #[error("the keys have the names {first} and {other}, but all keys of a log have its one name")]
+    Names {
+        /// The name of the first key.
+        first: String,
+        /// Another one.
+        other: String,
+    },
+    /// A key is a witness's.
+    #[error("the key {id} makes cosignatures, and a log needs a key for signatures")]
+    Kind {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Signer {
+    /// The keys of a log, the first of them in use the longest.
+    ///
+    /// # Errors
+    /// See [`SignerError`].
+    pub fn new(keys: Vec<SignerKey>) -> Result<Signer, SignerError> {
+        let name = |key: &SignerKey| key.verifier().name().as_str().to_owned();
+        let first = match keys.first() {
+            Some(first) if keys.len() <= KEYS_MAX => name(first),
+            _ => return Err(SignerError::Count { found: keys.len() }),
+        };
+        for key in &keys {
+            if name(key) != first {
+                return Err(SignerError::Names { first, other: name(key) });
+            }
+            if key.verifier().kind() != KeyKind::Ed25519 {
+                return Err(SignerError::Kind { id: key.verifier().id().to_string() });
+            }
+        }
+        Ok(Signer { keys })
+    }
+
+    /// The name of the log.
+    pub fn origin(&self) -> &str {
+        self.keys[0].verifier().name().as_str()
+    }
+
+    /// What others need to check the signatures.
+    pub fn verifiers(&self) -> impl Iterator<Item = &VerifierKey> {
+        self.keys.iter().map(SignerKey::verifier)
+    }
+
+    /// A checkpoint with the signatures of all keys.
+    pub(crate) fn sign(&self, head: TreeHead) -> Result<SignedCheckpoint, ProjectorError> {
+        let unsigned = |error: &dyn std::error::Error| ProjectorError::Sign(error.to_string());
+        let checkpoint = Checkpoint::new(self.origin(), head).map_err(|error| unsigned(&error))?;
+        let signed = |key| SignedCheckpoint::sign(checkpoint.clone(), key);
+        let mut all = signed(&self.keys[0]).map_err(|error| unsigned(&error))?;
+        for key in &self.keys[1..] {
+            let further = signed(key).map_err(|error| unsigned(&error))?;
+            for signature in further.note().signatures() {
+                all.add(signature.clone()).map_err(|error| unsigned(&error))?;
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The checkpoint that was signed last, which the rows' tree does not contradict; `None` if there is none.
+///
+/// # Errors
+/// When it cannot be read, when the log has another tree, and when `signer` would sign as another log.
+pub(crate) fn last_checkpoint(
+    store: &Store,
+    size: Seq,
+    signer: Option<&Signer>,
+) -> Result<Option<SignedCheckpoint>, ProjectorError> {
+    let Some(text) = store.kept_checkpoint() else { return Ok(None) };
+    let signed = SignedCheckpoint::parse(text.as_bytes())
+        .map_err(|error| ProjectorError::Sign(error.to_string()))?;
+    let (origin, head) = (signed.unverified().origin(), *signed.unverified().head());
+    if let Some(signer) = signer
+        && signer.origin() != origin
+    {
+        let (was, is) = (origin.to_owned(), signer.origin().to_owned());
+        return Err(ProjectorError::OtherOrigin { was, is });
+    }
+    if head.size > size {
+        return Err(ProjectorError::BelowCheckpoint { signed: head.size, log: size });
+    }
+    if tree::frontier(&store.snapshot(), head.size)?.root() != head.root {
+        return Err(ProjectorError::Contradicted { signed: head.size });
+    }
+    Ok(Some(signed))
+}
+
+#[cfg(test)]
+mod tests {
+    use tlog::{KeyName, Policy};
+
+    use super::*;
+
+    fn key(name: &str, kind: KeyKind, seed: u8) -> SignerKey {
+        SignerKey::from_seed(KeyName::parse(name).unwrap(), kind, [seed; 32]).unwrap()
+    }
+
+    #[test]
+    fn every_key_signs() {
+        let keys = [1, 2, 3].map(|seed| key("log.example/a", KeyKind::Ed25519, seed));
+        let signer = Signer::new(keys.into()).unwrap();
+        let signed = signer.sign(TreeHead::EMPTY).unwrap();
+        for verifier in signer.verifiers() {
+            let policy = Policy::new("log.example/a", vec![verifier.clone()], vec![], 0).unwrap();
+            assert_eq!(policy.verify(&signed).unwrap().log_key(), verifier);
+        }
+        assert_eq!(signed.note().signatures().len(), 3);
+    }
+
+    #[test]
+    fn keys_that_are_not_of_one_log_are_refused() {
+        let own = || key("log.example/a", KeyKind::Ed25519, 1);
+        let other = key("log.example/b", KeyKind::Ed25519, 2);
+        let witness = key("log.example/a", KeyKind::CosignatureV1, 2);
+        let error = |keys: Vec<SignerKey>| Signer::new(keys).unwrap_err();
+        assert_eq!(error(vec![]), SignerError::Count { found: 0 });
+        assert_eq!(error((0..5).map(|_| own()).collect()), SignerError::Count { found: 5 });
+        assert!(matches!(error(vec![own(), other]), SignerError::Names { .. }));
+        assert!(matches!(error(vec![own(), witness]), SignerError::Kind { .. }));
+    }
+}

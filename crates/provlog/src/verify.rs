@@ -1,0 +1,202 @@
+//! Whether the log is what was signed: `provlog verify` for a stopped server, `provlog verification` for a
+//! running one.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use answers::act::{Act as _, ShowVerification, VerificationRunning, VerificationState, Verify};
+
+use projector::{Extent, Fault};
+use serde_json::{Map, Value, json};
+use store::{Options, Store};
+use tlog::{Policy, SignedCheckpoint, TreeHead, VerifierKey};
+
+use crate::client::Client;
+use crate::config::ClientConfig;
+use crate::failure::Failure;
+use crate::offline::{failed, kept_checkpoint, open, progress};
+use crate::output::Output;
+use crate::signing::own_verifier;
+use crate::text;
+
+/// What to verify with.
+#[derive(clap::Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Folder of the log
+    #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
+    data: PathBuf,
+    /// File of a checkpoint that was kept elsewhere; may be given several times
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// Verifier key of the log, for those checkpoints [default: that of the key in the data folder]
+    #[arg(long, value_name = "VKEY", value_parser = verifier)]
+    key: Vec<VerifierKey>,
+    /// Fold the log again too, and compare all rows
+    #[arg(long)]
+    deep: bool,
+}
+
+/// On a running server.
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum VerificationCommand {
+    /// Verify the whole log now, and wait for what is found
+    Begin(ClientConfig),
+    /// Show how far it is, and what the last one since the start found
+    Show(ClientConfig),
+}
+
+/// How often a running server is asked how far it is. Each time leaves an event.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Asks a running server.
+pub(crate) fn verification(
+    command: &VerificationCommand,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let (VerificationCommand::Begin(config) | VerificationCommand::Show(config)) = command;
+    let client = Client::new(config)?;
+    let read = |answer: Map<String, Value>| {
+        let state = serde_json::from_value::<VerificationState>(answer.clone().into());
+        state.map(|state| (state, answer)).map_err(failed)
+    };
+    let show = || read(client.get(ShowVerification::PATH)?);
+    let (mut state, mut answer) = show()?;
+    if matches!(command, VerificationCommand::Begin(_)) {
+        let before = state.last.map(|last| last.at.0);
+        (state, answer) = read(client.post(Verify::PATH, &json!({}))?)?;
+        let mut shown = progress();
+        while state.running.is_some()
+            || state.last.as_ref().map(|last| &last.at.0) == before.as_ref()
+        {
+            if let Some(running) = &state.running {
+                shown(running.events, running.size);
+            }
+            std::thread::sleep(ASK_AGAIN_AFTER);
+            (state, answer) = show()?;
+        }
+        if let Some(last) = &state.last {
+            shown(last.events, last.events);
+        }
+    }
+    output.print(&match config.json {
+        true => format!("{}\n", text::json(&answer.into())),
+        false => words(&state),
+    })?;
+    match state.last {
+        Some(last) if !last.faults.is_empty() => Err(Failure::Failed(last.faults.join("; "))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn words(state: &VerificationState) -> String {
+    let mut words = String::new();
+    if let Some(VerificationRunning { events, size }) = &state.running {
+        words += &format!("running        {events} of {size} events\n");
+    }
+    match &state.last {
+        None => words += "No verification has ended since the start.\n",
+        Some(last) => {
+            let (ended, found) = (last.at.second(), last.faults.len());
+            words += &format!(
+                "ended          {ended}\nevents         {}\ncovered        {}\nfaults         {found}\n",
+                last.events, last.covered
+            );
+        }
+    }
+    words
+}
+
+fn verifier(text: &str) -> Result<VerifierKey, String> {
+    VerifierKey::parse(text).map_err(|error| error.to_string())
+}
+
+/// Verifies the log, and says what is wrong with it.
+pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let keys = match args.key.is_empty() {
+        true => own_verifier(&args.data).into_iter().collect(),
+        false => args.key.clone(),
+    };
+    // Those from elsewhere first: nothing is opened for a file that cannot be believed.
+    let mut known: Vec<(String, TreeHead)> = Vec::new();
+    for file in &args.checkpoint {
+        known.push((file.display().to_string(), *signed(file, &keys)?.unverified().head()));
+    }
+    let store = open(&args.data)?;
+    projector::catch_up(&store, progress()).map_err(failed)?;
+    if let Some(kept) = kept_checkpoint(&store)? {
+        known.push(("the kept file".to_owned(), kept));
+    }
+    let size = store.log_size().map_err(failed)?;
+    let checkpoints = known.iter().map(|(_, head)| *head).collect();
+    let extent = Extent { size, folded: size, checkpoints, links: true };
+    let mut shown = progress();
+    let verified = projector::verify(&store, &extent, |reached, size, _| {
+        shown(reached, size);
+        ControlFlow::Continue(())
+    });
+    let verified =
+        verified.map_err(failed)?.unwrap_or_else(|| unreachable!("nothing breaks it off"));
+    output.print(&format!(
+        "events         {}\nroot           {}\ncovered        {}\n",
+        verified.head.size, verified.head.root, verified.covered
+    ))?;
+    let lines: Vec<String> = verified.faults.iter().map(Fault::to_string).collect();
+    if !lines.is_empty() {
+        return Err(Failure::Failed(lines.join("; ")));
+    }
+    if args.deep {
+        deep(&args.data, store, output)?;
+    }
+    output.print(&match verified.head.size - verified.covered {
+        0 if size == 0 => "The log is empty.\n".to_owned(),
+        0 => format!("All events are those that were signed ({}).\n", places(&known)),
+        _ if known.is_empty() => "No checkpoint was signed yet.\n".to_owned(),
+        behind => format!(
+            "All events are those that were signed ({}), but for the last {behind}, which no checkpoint \
+             covers yet.\n",
+            places(&known)
+        ),
+    })
+}
+
+/// Where the checkpoints are.
+fn places(known: &[(String, TreeHead)]) -> String {
+    let places = known.iter().map(|(place, head)| format!("{} in {place}", head.size));
+    places.collect::<Vec<_>>().join(", ")
+}
+
+/// A checkpoint of a file that one of the keys has signed.
+fn signed(file: &Path, keys: &[VerifierKey]) -> Result<SignedCheckpoint, Failure> {
+    let wrong = |why: String| Failure::Wrong(format!("the checkpoint {}: {why}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let signed =
+        SignedCheckpoint::parse(&bytes).map_err(|error| wrong(store::with_causes(&error)))?;
+    let Some(first) = keys.first() else {
+        return Err(wrong("there is no key to verify it with: give --key".to_owned()));
+    };
+    let policy = Policy::new(first.name().as_str(), keys.to_vec(), vec![], 0);
+    let policy = policy.map_err(|error| wrong(store::with_causes(&error)))?;
+    policy.verify(&signed).map_err(|error| wrong(store::with_causes(&error)))?;
+    Ok(signed)
+}
+
+/// Folds the log into other rows, and whether they are those that are there.
+fn deep(data: &Path, store: Store, output: &mut Output<'_>) -> Result<(), Failure> {
+    let ours = store::digest(&store.snapshot()).map_err(failed)?;
+    drop(store);
+    // Beside the folder, so on the same disk, and not inside of what is verified.
+    let around = data.parent().filter(|path| !path.as_os_str().is_empty());
+    let around = around.unwrap_or(Path::new("."));
+    let scratch = tempfile::Builder::new().prefix(".provlog-verify-").tempdir_in(around);
+    let scratch = scratch.map_err(failed)?;
+    let folder = scratch.path().join("log");
+    store::salvage(data, &folder, &Options::default()).map_err(failed)?;
+    let anew = open(&folder)?;
+    projector::catch_up(&anew, progress()).map_err(failed)?;
+    if store::digest(&anew.snapshot()).map_err(failed)? != ours {
+        let words = "the rows are not what the log says: run `provlog rebuild`";
+        return Err(Failure::Failed(words.to_owned()));
+    }
+    output.print("All rows are what the log says.\n")
+}

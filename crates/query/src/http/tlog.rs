@@ -1,0 +1,170 @@
+//! The log's tree in the layout of C2SP tlog-tiles, so that public tools read it.
+//!
+//! The checkpoint and the hashes need no token and leave no event: they tell no more than how many events
+//! there are. Entries tell when something of which kind happened in which application, so they need a
+//! token that may read everything, and reading them is recorded. Nothing beyond the last checkpoint is
+//! shown.
+
+use std::sync::Arc;
+
+use answers::act::{Checkpoint, SignedNow};
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use event::{Application, Number, Seq};
+use evidence::Entry;
+use projector::{ProjectorError, Signer, TileRows};
+use tlog::{EntryBundle, Hash, ReadTile as _, SignedCheckpoint, TILE_WIDTH, Tile, push_entry};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::ask::Ask;
+use super::question::{NamesOf, read_act};
+use crate::Query;
+use crate::answer::Told;
+use crate::error::Error;
+
+/// Where the tree is below the server's address.
+const PREFIX: &str = "/tlog/";
+/// Tiles that are read at once. They need no token, so they are not let in front of questions.
+static TILES: Semaphore = Semaphore::const_new(2);
+
+const NO_CHECKPOINT: Error = Error::NotFound("no checkpoint has been signed yet");
+const NO_TILE: Error = Error::NotFound("the tree of the last checkpoint has no such tile");
+
+/// `GET /tlog/checkpoint`: the checkpoint that was signed last.
+pub(super) async fn checkpoint(State(query): State<Arc<Query>>) -> Result<Response, Error> {
+    let signed = query.committer.checkpoint().ok_or(NO_CHECKPOINT)?;
+    let head = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "max-age=1")];
+    Ok((head, signed.to_string()).into_response())
+}
+
+/// `GET /tlog/tile/…`: the hashes of a tile, or a bundle of entries.
+pub(super) async fn tile(
+    State(query): State<Arc<Query>>,
+    uri: Uri,
+    ask: Ask,
+) -> Result<Response, Error> {
+    let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let size = size(&query)?;
+    if let Ok(bundle) = EntryBundle::parse(path) {
+        return Ok(entries(ask, bundle).await?.into_response());
+    }
+    let tile = Tile::parse(path).ok().filter(|tile| tile.is_of(size)).ok_or(NO_TILE)?;
+    // The semaphore is never closed.
+    let turn = TILES.acquire().await;
+    let read = spawn_blocking(move || {
+        let mut hashes = vec![Hash::EMPTY_TREE; usize::from(tile.width())];
+        let snapshot = query.committer.store().snapshot();
+        TileRows(&snapshot).read_tile(tile, &mut hashes)?;
+        Ok::<_, ProjectorError>(hashes)
+    });
+    let read = read.await.map_err(|_| Error::Defect)?;
+    drop(turn);
+    let bytes: Vec<u8> = read?.iter().flat_map(|hash| *hash.as_bytes()).collect();
+    Ok(forever(bytes, "public, max-age=31536000, immutable").into_response())
+}
+
+async fn entries(ask: Ask, bundle: EntryBundle) -> Result<Entries, Error> {
+    ask.answer(move |reading| {
+        if reading.caller.scope().is_some() {
+            return Err(Error::Forbidden("entries are of all applications: ask as an auditor"));
+        }
+        if !bundle.is_of(size(reading.query)?) {
+            return Err(NO_TILE);
+        }
+        let store = reading.query.committer.store();
+        let first = bundle.index() * u64::from(TILE_WIDTH);
+        let seqs: Vec<Seq> = (first..first + u64::from(bundle.width())).collect();
+        let mut bytes = Vec::with_capacity(seqs.len() * (2 + evidence::ENTRY_BYTES));
+        store.read_events(&seqs, |seq, stored| -> Result<(), Error> {
+            let entry = Entry::of_stored(store.log_id(), seq, stored)
+                .map_err(|source| ProjectorError::Event { seq, source })?;
+            push_entry(&mut bytes, &entry.to_bytes()).map_err(|_| Error::Defect)
+        })?;
+        Ok(Entries { bytes, count: seqs.len() as u64 })
+    })
+    .await
+}
+
+/// `POST /api/v1/checkpoint`: signs all that was recorded so far.
+pub(super) async fn sign(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    names: NamesOf,
+) -> Result<Response, Error> {
+    // Recorded first, so that the checkpoint covers that it was asked for.
+    let asked = ask.answer(move |reading| {
+        let Checkpoint {} = read_act(&reading, &names)?;
+        Ok(Asked)
+    });
+    let Asked = asked.await?;
+    let signed = query.committer.sign().await?.ok_or(NO_CHECKPOINT)?;
+    Ok(Json(told(&query, &signed)).into_response())
+}
+
+/// The checkpoint that was signed last.
+pub(crate) fn last_checkpoint(query: &Query) -> Option<SignedNow> {
+    Some(told(query, &*query.committer.checkpoint()?))
+}
+
+/// A checkpoint as answers tell it.
+fn told(query: &Query, signed: &SignedCheckpoint) -> SignedNow {
+    let keys = query.committer.signer().map(Signer::verifiers);
+    let keys = keys.into_iter().flatten().map(ToString::to_string).collect();
+    let (checkpoint, head) = (signed.unverified(), signed.unverified().head());
+    SignedNow {
+        keys,
+        origin: checkpoint.origin().to_owned(),
+        size: head.size,
+        root: head.root.to_string(),
+        checkpoint: signed.to_string(),
+    }
+}
+
+/// How many events the last checkpoint has.
+fn size(query: &Query) -> Result<u64, Error> {
+    Ok(query.committer.checkpoint().ok_or(NO_CHECKPOINT)?.unverified().head().size)
+}
+
+/// Bytes that never change.
+fn forever(bytes: Vec<u8>, cache: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, cache)], bytes)
+}
+
+/// A bundle of entries that was read.
+struct Entries {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl Told for Entries {
+    fn row_count(&self) -> u64 {
+        self.count
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        None
+    }
+}
+
+impl IntoResponse for Entries {
+    fn into_response(self) -> Response {
+        forever(self.bytes, "private, max-age=31536000, immutable").into_response()
+    }
+}
+
+/// A checkpoint was asked for.
+struct Asked;
+
+impl Told for Asked {
+    fn row_count(&self) -> u64 {
+        0
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        None
+    }
+}
