@@ -91,4 +91,5 @@ mod cases {
     mod two_ways;
     mod unrecorded;
     mod upstream_habits;
+    mod witness;
 }

@@ -237,7 +237,7 @@ impl Shell {
                 "VKEY" => self.verifier(),
                 "https://app.example/scim/v2" => behind.base().to_owned(),
                 "/var/lib/provlog/app.token" => path(&self.file("app.token")),
-                "0.0.0.0:8080" | "0.0.0.0:8443" => "127.0.0.1:0".to_owned(),
+                "0.0.0.0:8080" | "0.0.0.0:8090" | "0.0.0.0:8443" => "127.0.0.1:0".to_owned(),
                 "/etc/provlog/tls.crt" => path(&certificate.file),
                 "/etc/provlog/tls.key" => path(&certificate.key),
                 number if told && number.bytes().all(|byte| byte.is_ascii_digit()) => seq.clone(),
@@ -318,7 +318,10 @@ impl Shell {
             let known = command.starts_with("provlog ") || command.starts_with("curl ");
             assert!(known, "{at}: nobody says how it is run");
             let line = self.prepared(&page.name, block, &command);
-            if command.starts_with("provlog serve ") {
+            if ["provlog serve ", "provlog witness serve "]
+                .iter()
+                .any(|one| command.starts_with(one))
+            {
                 self.serve(&at, &line);
                 continue;
             }

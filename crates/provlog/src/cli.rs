@@ -21,6 +21,7 @@ use crate::questions::{self, Question, told};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
 use crate::verify::{VerificationCommand, VerifyArgs, verification, verify};
+use crate::witness::WitnessCommand;
 use crate::{logging, offline, text};
 use query::Issue;
 
@@ -91,6 +92,9 @@ enum Command {
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
     },
+    /// Witness the logs of others: sign that they only grow
+    #[command(subcommand)]
+    Witness(WitnessCommand),
 }
 
 #[derive(Subcommand, Debug)]
@@ -503,6 +507,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         Command::Scrub { data } => offline::scrub(&data, output),
         Command::Verify(args) => verify(&args, output),
         Command::Digest { data } => offline::digest(&data, output),
+        Command::Witness(command) => command.run(output),
     }
 }
 

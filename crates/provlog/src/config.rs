@@ -300,7 +300,7 @@ pub(crate) struct ClientConfig {
 }
 
 /// Which log lines: the text stays as it is when it can be understood.
-fn directives(text: &str) -> Result<String, String> {
+pub(crate) fn directives(text: &str) -> Result<String, String> {
     logging::filter(text).map(|_| text.to_owned())
 }
 

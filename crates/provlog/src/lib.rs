@@ -31,6 +31,7 @@ mod table;
 mod text;
 mod tls;
 mod verify;
+mod witness;
 
 pub use cli::run;
 
