@@ -17,7 +17,8 @@ use crate::harness::server::{provlog, run};
 const ORIGIN: &str = "log.example/audit";
 const SEED: [u8; 32] = [7; 32];
 
-/// A log of at most 255 entries, so that it has a single tile, with another history from entry 10 on if it is forked.
+/// A log of at most 255 entries, so that it has a single tile. If it is forked, it has another history from
+/// entry 10 on.
 struct Log {
     key: SignerKey,
     hashes: Vec<Hash>,

@@ -17,7 +17,8 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 const REASON_CHARS_MAX: usize = 200;
 
 /// Connections to witnesses, for [`ask`]. Redirects are not followed: a witness is what its address says.
-/// Without `tls` the public authorities are trusted.
+/// Without `tls` the public authorities are trusted. A proxy is taken from the environment, as in the command
+/// line's client.
 #[must_use]
 pub fn agent(answer_max: Duration, tls: Option<TlsConfig>) -> Agent {
     let mut config = Agent::config_builder()
