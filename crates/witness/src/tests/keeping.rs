@@ -89,7 +89,8 @@ fn what_cannot_be_written_is_not_signed() {
     fs::create_dir(&part).unwrap();
     let answer = post(&serving.url, &log.body(100, 200));
     assert_eq!((answer.status, answer.body.contains('\u{2014}')), (503, false), "{answer:?}");
-    assert!(!answer.body.contains(folder.path().to_str().unwrap()), "{answer:?}");
+    // Why is for the person who runs it.
+    assert_eq!(answer.body, "this witness cannot write what it signs\n");
     assert_eq!(fs::read(state(folder.path())).unwrap(), before);
     // It stands where it stood, and goes on once it can.
     assert_eq!(post(&serving.url, &log.body(200, 200)).body, "100\n");
@@ -255,11 +256,12 @@ fn a_split_view_leaves_both_checkpoints() {
     witness.add_checkpoint(&log.body(0, 300)).unwrap();
     let fork = Log::forked(300, 250);
     // What the log says of the old size does not matter.
-    for old in [300, 0, 299, 300] {
+    let mut kept = vec![];
+    for old in [0, 300, 299, 300] {
         assert!(witness.add_checkpoint(&fork.body(old, 300)).is_err());
+        kept = files(folder.path(), ".split-");
+        assert_eq!(kept.len(), 1, "{kept:?}");
     }
-    let kept = files(folder.path(), ".split-");
-    assert_eq!(kept.len(), 1, "{kept:?}");
     let text = fs::read_to_string(&kept[0]).unwrap();
     assert!(text.contains("Address of the log: https://log.example/audit\n"), "{text}");
     let policy = Policy::new("log.example/audit", vec![log.key.verifier().clone()], vec![], 0);
