@@ -160,6 +160,7 @@ fn help_tells_first_what_people_ask_first() {
         "scrub",
         "verify",
         "digest",
+        "witness",
     ];
     assert_eq!(all[all.len() - last.len()..], last);
     for (parent, first) in [
