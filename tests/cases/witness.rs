@@ -6,13 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use serde_json::json;
 use tlog::{
-    Checkpoint, ConsistencyProof, Frontier, Hash, KeyKind, KeyName, SignedCheckpoint, SignerKey,
-    Tile, TileHash, VerifierKey, prove_consistency, read_frontier,
+    Checkpoint, ConsistencyProof, Frontier, Hash, KeyKind, KeyName, Policy, SignedCheckpoint,
+    SignerKey, Tile, TileHash, VerifierKey, prove_consistency, read_frontier,
 };
 use witness::{ANSWER_MAX, Answer, AskError, AskFailure, Peer, Witnesses, agent};
 
-use crate::harness::server::{provlog, run};
+use crate::harness::server::{Client, Server, provlog, run, user};
 
 const ORIGIN: &str = "log.example/audit";
 const SEED: [u8; 32] = [7; 32];
@@ -110,11 +111,15 @@ impl Place {
     }
 
     fn start_with(&self, failpoints: &str) -> Running {
-        let lines = fs::File::options().create(true).append(true).open(self.file("lines")).unwrap();
         let mut command = self.command(&[]);
         if !failpoints.is_empty() {
             command.env("FAILPOINTS", failpoints);
         }
+        self.running(command)
+    }
+
+    fn running(&self, mut command: Command) -> Running {
+        let lines = fs::File::options().create(true).append(true).open(self.file("lines")).unwrap();
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(lines).spawn().unwrap();
         let mut ready = String::new();
@@ -383,4 +388,74 @@ fn a_witness_of_others_is_asked() {
     assert!(is_refused(&fork.ask(&running.url, &verifier, 255, 255), 422));
     drop(running);
     drop(lines);
+}
+
+/// Waits until the published checkpoint has a cosignature of at least so many events.
+fn cosigned(client: &Client, witness: &VerifierKey, size: u64) -> SignedCheckpoint {
+    for _ in 0..10_000 {
+        let (status, text) = client.with_token("").bytes("/tlog/checkpoint");
+        if status == 200 {
+            let signed = SignedCheckpoint::parse(&text).unwrap();
+            let by_witness = signed.note().verify([witness]).is_ok();
+            if by_witness && signed.unverified().head().size >= size {
+                return signed;
+            }
+        }
+    }
+    panic!("no cosignature of {size} events came");
+}
+
+#[test]
+fn a_server_has_its_checkpoints_signed_by_its_witness() {
+    let place = Place::new();
+    let data = place.file("log");
+    let server = Server::start(&data);
+    let answer = server.admin().post("/api/v1/checkpoint", &json!({}));
+    let log = answer.body["keys"][0].as_str().unwrap().to_owned();
+    server.stop();
+
+    let running = place.running(place.command(&[("--log", &log)]));
+    let witness = format!("{}={}", place.verifier, running.url);
+    let flags = ["--witness", &witness, "--witness-every-seconds", "1"];
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    let first = cosigned(&server.admin(), &place.verifier, 1);
+    let log = VerifierKey::parse(&log).unwrap();
+    let policy = |witnesses: usize| {
+        let all = vec![place.verifier.clone()];
+        Policy::new(log.name().as_str(), vec![log.clone()], all, witnesses).unwrap()
+    };
+    assert_eq!(policy(1).verify(&first).unwrap().witnesses().len(), 1);
+
+    // It goes on as the log grows, and behind a restart.
+    let scim = server.add_app("boat");
+    assert_eq!(scim.post("/Users", &user("mira")).status, 201);
+    let size = server.admin().post("/api/v1/checkpoint", &json!({})).body["size"].as_u64().unwrap();
+    cosigned(&server.admin(), &place.verifier, size);
+    server.kill();
+    running.kill();
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    let kept = cosigned(&server.admin(), &place.verifier, size);
+    let page = server.admin().get("/integrity").text;
+    assert!(page.contains("witness.example/w1"), "{page}");
+    // What was signed last is still there while the witness is not.
+    assert!(policy(1).verify(&kept).unwrap().head().size >= size);
+    server.stop();
+}
+
+#[test]
+fn what_is_no_witness_is_refused_at_the_start() {
+    let place = Place::new();
+    let log = Log::new(false).key.verifier().to_string();
+    let twice = format!("{0}=http://a.example,{0}=http://b.example", place.verifier);
+    let of_log = format!("{log}=https://log.example");
+    for (value, reason) in
+        [("nonsense", "NAME+ID+BASE64"), (of_log.as_str(), "is a log's, and not that of a witness")]
+    {
+        let output = run(provlog().args(["serve", "--witness", value]));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(reason), "{told}");
+    }
+    let refused = Server::start_with(&place.file("log"), &["--witness", &twice], &[]).err();
+    assert!(refused.unwrap().contains("is there twice"));
 }

@@ -184,6 +184,14 @@ fn tree(visit: &Visit<'_>) -> String {
     ];
     facts.extend(signed.keys.into_iter().map(|key| Fact::new("Key", Cell::id(key))));
     facts.push(Fact::new("File", file));
+    for one in visit.witnessed().witnesses {
+        let said = match (one.size, one.at, one.trouble) {
+            (_, _, Some(trouble)) => format!("did not sign: {trouble}"),
+            (Some(size), Some(at), None) => format!("{} events at {at}", grouped(size)),
+            (_, _, None) => "was not asked yet".to_owned(),
+        };
+        facts.push(Fact::new(format!("Witness {}", one.name), Cell::text(said)));
+    }
     Facts { caption, facts }.to_string()
 }
 

@@ -13,6 +13,7 @@ use query::sign_in::Settings;
 
 use crate::logging;
 use crate::signing::{self, SigningKeys};
+use crate::witnesses::{WitnessAt, witness_at};
 
 /// A clock that stands more days ahead of the last event is most likely wrong.
 pub(crate) const CLOCK_AHEAD_DAYS_MAX: u64 = 365;
@@ -96,6 +97,17 @@ pub struct ServeConfig {
     /// DATA/signing.key, made at the first start]
     #[arg(long, env = "PROVLOG_SIGNING_KEY_FILE", value_name = "FILE", value_delimiter = ',')]
     pub signing_key: Vec<PathBuf>,
+
+    /// Witness to ask for a signature of the log's checkpoints: its verifier key, and after an equals
+    /// sign its address; may be given several times
+    #[arg(long, env = "PROVLOG_WITNESS", value_name = "VKEY=URL", value_delimiter = ',',
+          value_parser = witness_at)]
+    pub witness: Vec<WitnessAt>,
+
+    /// How often to ask them while the log grows, in seconds
+    #[arg(long, env = "PROVLOG_WITNESS_EVERY_SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub witness_every_seconds: u64,
 
     /// Serve no pages for browsers, only the API
     #[arg(long, env = "PROVLOG_NO_PAGES")]

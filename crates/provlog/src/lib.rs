@@ -32,6 +32,7 @@ mod text;
 mod tls;
 mod verify;
 mod witness;
+pub mod witnesses;
 
 pub use cli::run;
 

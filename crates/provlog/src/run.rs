@@ -23,12 +23,14 @@ use pages::Uploads;
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::session::Sessions;
 use query::verification::Verification;
+use query::witnessed::Witnessed;
 use query::{Query, Token, Took};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use witness::PeersError;
 
 use self::bridge::{check_drift, import};
 use self::date::dated;
@@ -39,6 +41,7 @@ use crate::scrub::Scrub;
 use crate::signing::{SigningError, SigningKeys};
 use crate::start::{self, ClockError, LastAlive, last_alive, own, started};
 use crate::tls::Tls;
+use crate::witnesses::{self, Asking, WitnessAt};
 use crate::{catalog, client_address, listen};
 
 /// The most requests of one application that wait for the committer at once.
@@ -67,6 +70,9 @@ pub enum RunError {
     /// The log cannot be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The witnesses cannot be asked.
+    #[error("--witness")]
+    Witnesses(#[from] PeersError),
     /// The clock is wrong, or most likely so.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -126,6 +132,10 @@ pub struct ServerConfig {
     pub upstream_secrets: Option<PathBuf>,
     /// The keys that sign the log's checkpoints.
     pub signing: SigningKeys,
+    /// Witnesses that are asked to sign the log's checkpoints.
+    pub witnesses: Vec<WitnessAt>,
+    /// How often they are asked.
+    pub witness_every: Duration,
     /// Whether browsers get pages.
     pub pages: bool,
     /// How people sign in with an identity provider, if they may.
@@ -142,6 +152,7 @@ pub struct Server {
     thread: JoinHandle<()>,
     tasks: TaskTracker,
     scrub: Option<Scrub>,
+    asking: Option<Asking>,
     stopping: CancellationToken,
     /// Cancels `stopping` if the server is dropped without a close: its tasks hold the committer, and
     /// with it the folder.
@@ -199,6 +210,7 @@ impl Server {
         getrandom::fill(&mut fresh).map_err(no_random)?;
         let is_signed = store.kept_checkpoint().is_some();
         let signer = config.signing.signer(&config.data, store.log_id(), is_signed, fresh)?;
+        let witnesses = witnesses::prepare(&config.witnesses, &config.data, &store)?;
         let store = Arc::new(store);
         let options = CommitterOptions {
             clock: config.clock,
@@ -249,9 +261,11 @@ impl Server {
         };
         let is_secure = config.public_url.starts_with("https://");
         let verification = Arc::new(Verification::default());
+        let witnessed = Arc::new(Witnessed::default());
         let query = Query {
             committer: committer.clone(),
             verification: Arc::clone(&verification),
+            witnessed: Arc::clone(&witnessed),
             sessions: Sessions::new(is_secure).map_err(no_random)?,
             public_url: config.public_url,
             metrics: render_metrics(committer.clone(), budget.clone()),
@@ -293,12 +307,19 @@ impl Server {
             tracing::error!(error = with_causes(error), "the scrub could not be started");
         });
         let scrub = scrub.ok();
+        let every = config.witness_every;
+        let asking = Asking::start(committer.clone(), witnessed, witnesses, every);
+        let asking = asking.unwrap_or_else(|error| {
+            tracing::error!(error = with_causes(&error), "the witnesses cannot be asked");
+            None
+        });
         Ok(Server {
             router,
             committer,
             thread,
             tasks,
             scrub,
+            asking,
             _stops_tasks: stopping.clone().drop_guard(),
             stopping,
             broken_requests,
@@ -352,6 +373,9 @@ impl Server {
         }
         if let Some(scrub) = self.scrub {
             let _ = tokio::task::spawn_blocking(|| scrub.stop()).await;
+        }
+        if let Some(asking) = self.asking {
+            let _ = tokio::task::spawn_blocking(|| asking.stop()).await;
         }
         if let Some(refused) = self.refusals.take() {
             record_refused(&self.committer, refused).await;
@@ -427,6 +451,8 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
             signing: config.signing_keys(),
+            witnesses: config.witness.clone(),
+            witness_every: Duration::from_secs(config.witness_every_seconds),
             pages: !config.no_pages,
             sign_in,
             read_back_after: config.read_back_after(),

@@ -54,6 +54,7 @@ mod values;
 pub mod verification;
 pub mod visit;
 mod why;
+pub mod witnessed;
 
 use std::fmt;
 use std::pin::Pin;
@@ -151,6 +152,8 @@ pub struct Query {
     pub committer: Committer,
     /// What the verification in the background found.
     pub verification: Arc<verification::Verification>,
+    /// What witnesses have signed.
+    pub witnessed: Arc<witnessed::Witnessed>,
     /// The address under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The metrics as Prometheus text.

@@ -30,6 +30,7 @@ use crate::http::{Answered, Ask, Kept, Reading, Upload, answer};
 use crate::identity::name_of;
 use crate::params::{LIMIT_MAX, Params};
 pub use crate::sign_in::Brought;
+use crate::witnessed::WitnessedState;
 
 pub use self::acting::{Acting, Uploading};
 pub use self::signing_in::{FromProvider, ToProvider};
@@ -453,6 +454,12 @@ impl Visit<'_> {
     #[must_use]
     pub fn checkpoint(&self) -> Option<SignedNow> {
         crate::http::last_checkpoint(self.reading.query)
+    }
+
+    /// What witnesses have signed.
+    #[must_use]
+    pub fn witnessed(&self) -> WitnessedState {
+        self.reading.query.witnessed.state()
     }
 
     /// How far the verification of the log is, and what the last one found.

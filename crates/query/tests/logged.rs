@@ -67,6 +67,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
     let router = query::router(Arc::new(Query {
         committer,
         verification: Arc::default(),
+        witnessed: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),

@@ -35,6 +35,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let router = query::router(Arc::new(Query {
         committer: committer.clone(),
         verification: Arc::default(),
+        witnessed: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),

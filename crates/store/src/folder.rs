@@ -14,7 +14,8 @@ use crate::error::StoreError;
 const OTHERS: u32 = 0o077;
 /// The names that may be in the data folder if only we use it, beside `*.part`. `lost+found` is there if
 /// the folder is the root of a file system.
-const OURS: [&str; 6] = ["db", "kept", "cursor.key", "signing.key", "admin.token", "lost+found"];
+const OURS: [&str; 7] =
+    ["db", "kept", "cosigned", "cursor.key", "signing.key", "admin.token", "lost+found"];
 
 /// A data folder that this process has locked.
 ///

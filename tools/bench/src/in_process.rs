@@ -89,6 +89,8 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
     ServerConfig {
         pages: true,
         signing: provlog::signing::SigningKeys::default(),
+        witnesses: vec![],
+        witness_every: std::time::Duration::from_secs(60),
         sign_in: None,
         data: data.to_owned(),
         public_url: public_url.to_owned(),

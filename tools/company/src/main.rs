@@ -156,6 +156,8 @@ async fn serve(
     let server = Server::open(ServerConfig {
         pages: true,
         signing: provlog::signing::SigningKeys::default(),
+        witnesses: vec![],
+        witness_every: std::time::Duration::from_secs(60),
         sign_in: None,
         data: arguments.data.clone(),
         public_url: url.clone(),

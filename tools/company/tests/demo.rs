@@ -86,6 +86,8 @@ async fn open(data: &Path) -> Server {
     let opened = Server::open(ServerConfig {
         pages: true,
         signing: provlog::signing::SigningKeys::default(),
+        witnesses: vec![],
+        witness_every: std::time::Duration::from_secs(60),
         sign_in: None,
         data: data.to_owned(),
         public_url: "http://audit.example".to_owned(),

@@ -86,6 +86,7 @@ impl Server {
         let router = router(Arc::new(Query {
             committer: committer.clone(),
             verification: Arc::default(),
+            witnessed: Arc::default(),
             sessions: query::session::Sessions::new(false).unwrap(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
