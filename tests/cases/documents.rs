@@ -105,9 +105,18 @@ impl Shell {
         file
     }
 
+    /// A proof of an operation.
+    fn proof(&self, seq: &str) -> PathBuf {
+        let answer = self.admin().get(&format!("/api/v1/operations/{seq}/proof"));
+        let file = self.file("proof");
+        std::fs::write(&file, answer.body["proof"].as_str().unwrap()).unwrap();
+        file
+    }
+
     /// The key to verify it with.
-    fn verifier(&self) -> String {
-        let key = std::fs::read_to_string(self.file("offline/signing.key")).unwrap();
+    fn verifier(&self, folder: &str) -> String {
+        let key = self.file(folder).join("signing.key");
+        let key = std::fs::read_to_string(key).unwrap();
         tlog::SignerKey::parse(key.trim_end()).unwrap().verifier().to_string()
     }
 
@@ -216,10 +225,12 @@ impl Shell {
         let certificate = Certificate::issue(self.folder.path());
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         // A number of an event is another one here.
-        let told =
-            ["operation", "evidence"].iter().any(|name| words.iter().any(|word| word == name));
+        let told = ["operation", "evidence", "proof"]
+            .iter()
+            .any(|name| words.iter().any(|word| word == name));
         self.add("paperboat", "/Users", "mira.lund@fjord.example");
         let seq = self.admin().rows("/api/v1/operations?app=paperboat")[0]["seq"].to_string();
+        let is_of_proof = words.iter().any(|word| word == "PROOF");
         for word in &mut words {
             *word = match word.as_str() {
                 "SLUG" => slug.clone(),
@@ -234,7 +245,8 @@ impl Shell {
                 "NEW" => path(&self.file("new")),
                 "FILE" => path(&self.file("hr.csv")),
                 "CHECKPOINT" => path(&self.checkpoint()),
-                "VKEY" => self.verifier(),
+                "VKEY" => self.verifier(if is_of_proof { "data" } else { "offline" }),
+                "PROOF" => path(&self.proof(&seq)),
                 "https://app.example/scim/v2" => behind.base().to_owned(),
                 "/var/lib/provlog/app.token" => path(&self.file("app.token")),
                 "0.0.0.0:8080" | "0.0.0.0:8090" | "0.0.0.0:8443" => "127.0.0.1:0".to_owned(),

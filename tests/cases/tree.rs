@@ -294,3 +294,50 @@ fn a_log_is_not_signed_by_another_key_unseen() {
     verified(&signed, key.verifier());
     server.stop();
 }
+
+#[test]
+fn an_operation_is_proven_to_who_has_nothing_but_the_file_and_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let scim = fill(&server);
+    let admin = server.admin();
+    let key = checkpoint(&admin).1.to_string();
+    // One that no checkpoint covers yet, and an early one.
+    assert_eq!(scim.post("/Users", &user("mira")).status, 201);
+    let newest = admin.get("/api/v1/operations?limit=1").body["rows"][0].clone();
+    let early = admin.rows("/api/v1/operations").pop().unwrap();
+    for row in [&newest, &early] {
+        let seq = row["seq"].as_u64().unwrap();
+        let printed = server.command(&["proof", row["eventId"].as_str().unwrap()]);
+        assert!(printed.status.success(), "{printed:?}");
+        let file = folder.path().join("proof");
+        fs::write(&file, &printed.stdout).unwrap();
+        let verify = |key: &str| {
+            let output = run(provlog().arg("verify-evidence").arg(&file).args(["--key", key]));
+            (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+        };
+        let (code, told) = verify(&key);
+        assert_eq!(code, 0, "{told}");
+        for words in [
+            format!("event          {seq}\n"),
+            format!("recorded       {}\n", row["recordedAt"].as_str().unwrap()),
+        ] {
+            assert!(told.contains(&words), "{told}");
+        }
+        // The hash is the one that lists of auditors have.
+        let shown =
+            admin.get(&format!("/api/v1/operations/{seq}")).body["resource"]["eventHash"].clone();
+        assert!(told.contains(&format!("hash           {}\n", shown.as_str().unwrap())), "{told}");
+        let other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+        assert_eq!(verify(other).0, 1);
+    }
+    // Nobody gets a proof of what they may not see.
+    server.add_app("raft");
+    let token = json!({"role": "app-auditor", "application": "raft"});
+    let token = admin.post("/api/v1/tokens", &token).body["token"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/operations/{}/proof", newest["seq"]);
+    assert_eq!(admin.with_token(&token).get(&path).status, 404);
+    assert_eq!(admin.get(&path).status, 200);
+    server.stop();
+}

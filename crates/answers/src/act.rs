@@ -7,6 +7,7 @@ mod imports;
 mod links;
 mod lists;
 mod privileged;
+mod proof;
 mod reviews;
 mod saved;
 mod tokens;
@@ -32,6 +33,7 @@ pub use self::imports::{
 pub use self::links::{AddedLoginLink, LoginLink};
 pub use self::lists::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
 pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
+pub use self::proof::{Proof, Prove};
 pub use self::reviews::{AddReview, AddedReview, NewReview, NewRevocation, REVIEW_BYTES_MAX};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 pub use self::tokens::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
@@ -218,6 +220,7 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<SaveQuestion>(),
             DescribedAct::of::<RemoveQuestion>(),
             DescribedAct::of::<Export>(),
+            DescribedAct::of::<Prove>(),
             DescribedAct::of::<Checkpoint>(),
             DescribedAct::of::<Verify>(),
             DescribedAct::of::<ShowVerification>(),

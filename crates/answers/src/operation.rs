@@ -223,7 +223,7 @@ impl Question for OneOperation {
         ("groupName", "only a timeline and an export have it"),
         ("membership", "only a timeline has it"),
         ("evidenceRefs", "only an export has it; the evidence is shown"),
-        ("eventHash", "always empty"),
+        ("eventHash", "`provlog proof` shows it with its proof"),
         ("changedPaths", "the changes have them"),
         ("entry", "`--json` shows it; what it says stands in the lines and steps"),
         ("flags", PART),

@@ -108,7 +108,7 @@ pub struct Operation {
     /// The references of its evidence; only in an export
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_refs: Option<Vec<String>>,
-    /// Always empty; auditors expect a column of this name
+    /// The hash of its leaf in the log's tree, in base64; only for one operation and in an export
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_hash: Option<String>,
     /// `recorded` here, or `imported` from a provider's log
@@ -238,7 +238,7 @@ pub(crate) const NOT_SHOWN: &[(&str, &str)] = &[
     ("requestId", OF_ONE),
     ("durationMs", OF_ONE),
     ("evidenceRefs", "only an export has it; `provlog operation` shows the evidence"),
-    ("eventHash", "always empty"),
+    ("eventHash", OF_ONE),
     ("source", BY_NAME),
     ("index", OF_ONE),
     ("results", OF_ONE),

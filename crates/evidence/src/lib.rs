@@ -9,5 +9,7 @@
 #![warn(unreachable_pub)]
 
 mod entry;
+mod proof;
 
 pub use entry::{ENTRY_BYTES, Entry, EntryError, Rooted};
+pub use proof::{ProofRefusal, Proven, verify_proof};

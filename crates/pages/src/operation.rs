@@ -235,11 +235,16 @@ fn details(details: &serde_json::Value) -> String {
 }
 
 fn integrity(one: &WholeOperation) -> Facts {
-    let facts = vec![
+    let mut facts = vec![
         Fact::new("Event", Cell::event(one.row.seq)),
         Fact::new("Event id", Cell::id(&one.row.event_id)),
         Fact::new("Recorded", Cell::time(one.row.recorded_at.0.clone())),
     ];
+    if let Some(hash) = &one.row.event_hash {
+        facts.push(Fact::new("Hash", Cell::id(hash)));
+        let address = format!("/api/v1/operations/{}/proof", one.row.seq);
+        facts.push(Fact::new("Proof", Cell::text("that it is in the log").linked(address)));
+    }
     Facts { caption: None, facts }
 }
 

@@ -7,6 +7,7 @@ use event::codec::decode_header;
 use event::{Application, Attribute, Number, ResourceType, Seq, Timestamp};
 use store::key::{self, KeyRange};
 use store::{Direction, ReadRows, Row, Store, StoreError};
+use tlog::Hash;
 
 use crate::error::ProjectorError;
 use crate::holder::Holder;
@@ -47,6 +48,16 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The hash of an event's leaf in the log's tree; `None` if the rows do not have the event.
+    ///
+    /// # Errors
+    /// When the row cannot be read.
+    pub fn leaf(&self, seq: Seq) -> Result<Option<Hash>, ProjectorError> {
+        let row = self.rows.get(&key::tile_hash(0, seq))?;
+        let hash = row.map(|row| <[u8; 32]>::try_from(row).map(Hash::new));
+        hash.transpose().map_err(|_| ProjectorError::row("the log's tree"))
+    }
+
     /// Asks for the newest state.
     pub const NOW: Seq = Seq::MAX;
 

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use answers::act::{AddedLoginLink, SignedNow};
+use answers::act::{Act as _, AddedLoginLink, Proof, Prove, SignedNow};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use event::Role;
 use serde_json::{Map, Value, json};
@@ -20,7 +20,9 @@ use crate::output::Output;
 use crate::questions::{self, Question, told};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
-use crate::verify::{VerificationCommand, VerifyArgs, verification, verify};
+use crate::verify::{
+    VerificationCommand, VerifyArgs, VerifyEvidenceArgs, verification, verify, verify_evidence,
+};
 use crate::witness::WitnessCommand;
 use crate::{logging, offline, text};
 use query::Issue;
@@ -61,6 +63,13 @@ enum Command {
     /// Sign a checkpoint of everything recorded so far, and print it: a file of it shows later that nothing
     /// was changed since
     Checkpoint(ClientConfig),
+    /// Prove that an operation is in the log: prints a file that anybody checks offline
+    Proof {
+        /// Its event id, or the number of its event
+        operation: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
     /// Verify the log of a running server, and show what was found
     #[command(subcommand)]
     Verification(VerificationCommand),
@@ -86,6 +95,8 @@ enum Command {
     },
     /// Verify that the log is what was signed; the server must be stopped
     Verify(VerifyArgs),
+    /// Verify a proof offline, without any server
+    VerifyEvidence(VerifyEvidenceArgs),
     /// Print the digest of all rows; the server must be stopped
     Digest {
         /// Folder of the log
@@ -499,7 +510,13 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             let answer = Client::new(&client)?.post("/api/v1/checkpoint", &json!({}))?;
             output.print(&told(&client, answer, |signed: SignedNow| signed.checkpoint)?)
         }
+        Command::Proof { operation, client } => {
+            let address = Prove::PATH.replace("{operation}", &encoded(&operation));
+            let answer = Client::new(&client)?.get(&address)?;
+            output.print(&told(&client, answer, |proof: Proof| proof.proof)?)
+        }
         Command::Verification(command) => verification(&command, output),
+        Command::VerifyEvidence(args) => verify_evidence(&args, output),
         Command::Rebuild { data, into } => match into {
             Some(into) => offline::rebuild_into(&data, &into, output),
             None => offline::rebuild(&data, output),

@@ -37,6 +37,33 @@ pub(crate) struct VerifyArgs {
     deep: bool,
 }
 
+/// What to verify a proof with.
+#[derive(clap::Args, Debug)]
+pub(crate) struct VerifyEvidenceArgs {
+    /// The proof, as `provlog proof` prints it
+    file: PathBuf,
+    /// Verifier key of the log; one of several has to have signed
+    #[arg(long, value_name = "VKEY", required = true, value_parser = verifier)]
+    key: Vec<VerifierKey>,
+    /// Verifier key of a witness that has to have signed too; may be given several times
+    #[arg(long, value_name = "VKEY", value_parser = verifier)]
+    witness: Vec<VerifierKey>,
+}
+
+/// Verifies a proof, and says what it shows.
+pub(crate) fn verify_evidence(
+    args: &VerifyEvidenceArgs,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let bytes = std::fs::read(&args.file)
+        .map_err(|error| Failure::Wrong(format!("{}: {error}", args.file.display())))?;
+    let (key, witnesses) = (args.key[0].name().as_str(), args.witness.len());
+    let policy = Policy::new(key, args.key.clone(), args.witness.clone(), witnesses)
+        .map_err(|error| Failure::Wrong(store::with_causes(&error)))?;
+    let proven = evidence::verify_proof(&bytes, &policy).map_err(failed)?;
+    output.print(&proven.to_string())
+}
+
 /// On a running server.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum VerificationCommand {

@@ -93,6 +93,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The hash of an event's leaf in the log's tree, in base64.
+    pub(crate) fn event_hash(&self, seq: Seq) -> Result<Option<String>, ProjectorError> {
+        Ok(self.view.leaf(seq)?.map(|hash| hash.to_string()))
+    }
+
     /// The log's id.
     pub(crate) fn log(&self) -> LogId {
         self.store.log_id()

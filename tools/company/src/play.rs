@@ -268,7 +268,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 sign_in: None,
                 signing: provlog::signing::SigningKeys::default(),
                 witnesses: vec![],
-                witness_every: std::time::Duration::from_secs(60),
+                witness_every: Duration::from_secs(60),
                 data: self.folder.to_owned(),
                 public_url: "http://127.0.0.1:8080".to_owned(), // the answers come from another server later
                 trusted_proxies: vec![],

@@ -154,11 +154,13 @@ fn help_tells_first_what_people_ask_first() {
         "token",
         "login-link",
         "checkpoint",
+        "proof",
         "verification",
         "config",
         "rebuild",
         "scrub",
         "verify",
+        "verify-evidence",
         "digest",
         "witness",
     ];

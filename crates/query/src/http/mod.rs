@@ -28,6 +28,7 @@ mod operations;
 mod overview;
 mod privileged;
 mod profiles;
+mod proof;
 mod question;
 mod reports;
 mod resource;
@@ -169,6 +170,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/beta", graph_of(Version::Beta))
         .route("/beta/{*rest}", graph_of(Version::Beta))
         .route("/api/v1/operations/{operation}/evidence", post(lists::add_evidence))
+        .route("/api/v1/operations/{operation}/proof", get(proof::prove))
         .route("/api/v1/reference-lists", post(lists::add))
         .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
         .with_state(Arc::clone(query))

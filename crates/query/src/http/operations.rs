@@ -188,7 +188,8 @@ impl Answered for OneOperation {
             return Err(NO_OPERATION);
         }
         let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
-        let whole = Operations::new(record)?.whole(&shown)?;
+        let mut whole = Operations::new(record)?.whole(&shown)?;
+        whole.row.event_hash = record.event_hash(event.seq)?;
         let found = Found::new(record, &stand, &Coverage::complete());
         Ok(found.about(event.header.application, number).resource(Some(whole)))
     }

@@ -31,7 +31,7 @@ const PREFIX: &str = "/tlog/";
 /// Tiles that are read at once. They need no token, so they are not let in front of questions.
 static TILES: Semaphore = Semaphore::const_new(2);
 
-const NO_CHECKPOINT: Error = Error::NotFound("no checkpoint has been signed yet");
+pub(super) const NO_CHECKPOINT: Error = Error::NotFound("no checkpoint has been signed yet");
 const NO_TILE: Error = Error::NotFound("the tree of the last checkpoint has no such tile");
 
 /// `GET /tlog/checkpoint`: the checkpoint that witnesses signed last, else the last one.

@@ -52,7 +52,9 @@ pub(super) fn next(
         match part {
             Part::Rows => {
                 let refs = evidence_refs(&record, row.seq)?;
-                let row = row::Operation { evidence_refs: Some(refs), ..of_group(row) };
+                let event_hash = record.event_hash(row.seq).map_err(Error::from)?;
+                let evidence_refs = Some(refs);
+                let row = row::Operation { evidence_refs, event_hash, ..of_group(row) };
                 made.push(object(&row)?);
             }
             Part::Steps => {
