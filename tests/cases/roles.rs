@@ -249,9 +249,11 @@ async fn every_question_is_answered_to_whom_its_description_says_and_leaves_one_
 async fn every_act_is_carried_out_for_whom_its_description_says() {
     let world = World::new().await;
     for one in answers::act::acts() {
-        // Only the raft has an upstream to look at, and only the boat has groups and saved questions.
+        // Only the raft has an upstream to look at, and only the boat has groups, saved questions and the
+        // operation that is asked about.
         let needs = |kind| one.parameters.iter().any(|parameter| parameter.kind == kind);
-        let is_of_boat = needs(Kind::Group) || needs(Kind::QuestionName);
+        let names_operation = one.parameters.iter().any(|one| one.name == "operation");
+        let is_of_boat = needs(Kind::Group) || needs(Kind::QuestionName) || names_operation;
         let app = if is_of_boat { "boat" } else { "raft" };
         let samples = world.samples(app);
         let address = samples.smallest(one.path, &one.parameters);

@@ -74,7 +74,7 @@ impl InProcess {
             sign_in: None,
             signing: provlog::signing::SigningKeys::default(),
             witnesses: vec![],
-            witness_every: std::time::Duration::from_secs(60),
+            witness_every: Duration::from_secs(60),
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],

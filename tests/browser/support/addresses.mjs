@@ -1,7 +1,7 @@
 // Every page there is: the questions of /openapi.json, and the pages that are no question.
 
-// Questions whose answer is a file.
-const FILES = ['/export'];
+// Addresses without a page: their answer is a file, or stands on another page.
+const NO_PAGE = ['/export', '/operations/{operation}/proof', '/verification'];
 
 // Questions whose page has a name of its own.
 const ELSEWHERE = { '/overview': '/' };
@@ -33,7 +33,7 @@ export async function questions({ url, samples }) {
   const pages = [];
   for (const [template, { get }] of Object.entries(paths)) {
     const question = template.replace('/api/v1', '');
-    if (!get || question === template || FILES.includes(question)) continue;
+    if (!get || question === template || NO_PAGE.includes(question)) continue;
     const fill = (text) => text.replaceAll(/\{(\w+)\}/g, (_, name) => value(name, template));
     const needed = (get.parameters ?? []).filter((one) => one.in === 'query' && one.required);
     const pairs = needed.map(({ name }) => `${name}=${value(name, template)}`);
