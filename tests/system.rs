@@ -86,6 +86,7 @@ mod cases {
     mod starts;
     mod strangers;
     mod tails;
+    mod tamper;
     mod tls;
     mod tree;
     mod two_ways;
