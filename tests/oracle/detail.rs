@@ -15,7 +15,7 @@ pub fn operation(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let Some(event) = known.events().get(parameters.event as usize) else {
         return Expected::not_found();
     };
-    let whole = if operation_of(event).is_some() {
+    let mut whole = if operation_of(event).is_some() {
         request(known, event)
     } else if let Some(seen) = observation_of(event) {
         let mut row = any_row(known, event);
@@ -30,6 +30,7 @@ pub fn operation(known: &Known<'_>, parameters: &Parameters) -> Expected {
     } else {
         return Expected::not_found();
     };
+    whole.insert("eventHash".into(), known.event_hash(event).into());
     Expected::answer().with("resource", whole).with("rowCount", 1)
 }
 

@@ -138,6 +138,13 @@ impl<'a> Known<'a> {
         event::EventId::new(self.history.log, seq).to_string()
     }
 
+    /// The hash of an event's leaf in the tree, from the event alone.
+    pub fn event_hash(&self, event: &Event) -> String {
+        let stored = event::codec::encode(event).expect("it was stored");
+        let entry = evidence::Entry::of_event(self.history.log, event, &stored);
+        entry.expect("it was stored").leaf().to_string()
+    }
+
     /// When an event was recorded.
     pub fn recorded(&self, seq: Seq) -> Timestamp {
         self.events()[seq as usize].header.recorded_at

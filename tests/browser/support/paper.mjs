@@ -14,6 +14,14 @@ export async function sheets(page, info, name) {
   return stdout.split('\f').slice(0, -1);
 }
 
+// The same text in the order in which it is drawn, without any space: a cell is one piece, however its
+// lines break with the fonts of this machine.
+export async function drawn(info, name) {
+  const file = info.outputPath(`${name}.pdf`);
+  const { stdout } = await run('pdftotext', ['-raw', file, '-'], { maxBuffer: 64 << 20 });
+  return stdout.replaceAll(/\s+/g, '');
+}
+
 // The width of a sheet's content in pixels: of A4 between its margins, lying if the table is wide.
 const PORTRAIT = Math.floor(((210 - 24) / 25.4) * 96);
 const LANDSCAPE = Math.floor(((297 - 24) / 25.4) * 96);

@@ -35,7 +35,7 @@ impl Session<'_> {
             }
             if let Some(whole) = whole.as_object_mut() {
                 // Numbers that count over all applications, and durations.
-                for name in ["seq", "eventId", "actorId", "sawSeq", "durationMs"] {
+                for name in ["seq", "eventId", "eventHash", "actorId", "sawSeq", "durationMs"] {
                     whole.remove(name);
                 }
             }

@@ -69,6 +69,13 @@ impl Reply {
     }
 }
 
+/// The key of the log.
+fn signer() -> Arc<projector::Signer> {
+    let name = tlog::KeyName::parse("log.example/test").unwrap();
+    let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [7; 32]).unwrap();
+    Arc::new(projector::Signer::new(vec![key]).unwrap())
+}
+
 impl Server {
     pub async fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
@@ -79,7 +86,7 @@ impl Server {
             accept_clock: false,
             commands_max: 64,
             disk_reserve_bytes: 0,
-            signer: None,
+            signer: Some(signer()),
         };
         let (committer, thread) = Committer::start(store, options).unwrap();
         let budget = Budget::new(2);
