@@ -92,7 +92,7 @@ fn show(visit: &Visit<'_>, pairs: &[(String, String)]) -> Result<PlainPage, Refu
         .chain([tree, verified, kept, further]);
     let shell = Shell {
         title: "Integrity".to_owned(),
-        subtitle: "What was not watched, where the log ends, and how long it is kept".to_owned(),
+        subtitle: "What was not watched, where the log ends, and what was signed of it".to_owned(),
         section: Section::Integrity,
         signed_in: Some(signed_in(&who)),
         stamp: Some(Stamp {

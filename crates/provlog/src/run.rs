@@ -374,9 +374,7 @@ impl Server {
         if let Some(scrub) = self.scrub {
             let _ = tokio::task::spawn_blocking(|| scrub.stop()).await;
         }
-        if let Some(asking) = self.asking {
-            let _ = tokio::task::spawn_blocking(|| asking.stop()).await;
-        }
+        drop(self.asking);
         if let Some(refused) = self.refusals.take() {
             record_refused(&self.committer, refused).await;
         }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::Timestamp;
@@ -39,10 +38,10 @@ pub(crate) fn witness_at(text: &str) -> Result<WitnessAt, String> {
     Ok(WitnessAt { key, url: text[at + 1..].to_owned() })
 }
 
-/// The thread, which runs until it is stopped or dropped.
+/// The thread, which ends when this is dropped: at once, or when the witnesses that are being asked have
+/// answered or their time is over. A stop does not wait for them.
 pub(crate) struct Asking {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _stop: Sender<()>,
 }
 
 /// The witnesses of a log, to be asked.
@@ -93,15 +92,8 @@ impl Asking {
         let (stop, stopped) = channel();
         let mut work = Work { committer, witnessed, kept, witnesses, state, every };
         let work = move || work.run(&stopped);
-        let thread = std::thread::Builder::new().name("witnesses".into()).spawn(work)?;
-        Ok(Some(Asking { stop: Some(stop), thread: Some(thread) }))
-    }
-
-    /// Ends the thread. It blocks until the witnesses that are being asked have answered, or their time is
-    /// over.
-    pub(crate) fn stop(mut self) {
-        self.stop = None;
-        let _ = self.thread.take().map(JoinHandle::join);
+        std::thread::Builder::new().name("witnesses".into()).spawn(work)?;
+        Ok(Some(Asking { _stop: stop }))
     }
 }
 
@@ -194,7 +186,10 @@ impl Work {
         };
         let now_s = u64::try_from(self.committer.now().0 / 1_000_000).unwrap_or_default();
         let answers = self.witnesses.ask(&newest, now_s, prove);
-        let mut signed = (*newest).clone();
+        // What others have signed of the same checkpoint stays with it.
+        let known = self.state.checkpoint.as_deref();
+        let same = known.filter(|known| known.note().text() == newest.note().text());
+        let mut signed = same.unwrap_or(&newest).clone();
         let mut gained = false;
         for answer in answers {
             gained |= self.take(answer, size, &mut signed);
