@@ -156,6 +156,10 @@ fn read_part<'a>(rest: &mut &'a [u8]) -> Result<FramedPart<'a>, CodecError> {
         return Err(CodecError::Length);
     }
     let subject = if count == 0 { None } else { Some(read_number(rest)?) };
+    // Nobody is left out, so each part has one form.
+    if subject == Some(Number::NOBODY) {
+        return Err(CodecError::Length);
+    }
     let mut others = Vec::with_capacity(count.saturating_sub(1));
     for _ in 1..count {
         others.push(read_number(rest)?);
@@ -224,6 +228,28 @@ pub fn read_varint(rest: &mut &[u8]) -> Result<u64, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_nobody_has_one_form() {
+        let event = |subject: Option<Number>, others: Vec<Number>| {
+            let mut out = FrameWriter::new(1, Lengths::Short, 0);
+            out.sized(b"header").unwrap();
+            out.sized(b"").unwrap();
+            out.count(1).unwrap();
+            let part =
+                FramedPart { kind: 3, form: 0, subject, others, commitment: None, bytes: b"{}" };
+            out.part(&part).unwrap();
+            (out.into_bytes(), part)
+        };
+        for (subject, others) in [(None, vec![]), (Some(Number(4)), vec![Number(2), Number(9)])] {
+            let (bytes, part) = event(subject, others);
+            assert_eq!(Frame::read(&bytes).unwrap().parts, [part]);
+        }
+        for others in [vec![], vec![Number(4)], vec![Number(4), Number(2)]] {
+            let (bytes, _) = event(Some(Number::NOBODY), others);
+            assert!(matches!(Frame::read(&bytes), Err(CodecError::Length)));
+        }
+    }
 
     #[test]
     fn a_number_has_one_form() {
