@@ -8,7 +8,7 @@ use event::codec::{decode, encode};
 use event::{Fact, LogId, Timestamp};
 use serde_json::json;
 use store::{Options, Store};
-use tlog::{Checkpoint, Frontier, SignedCheckpoint, SignerKey};
+use tlog::{Checkpoint, Frontier, KeyKind, SignedCheckpoint, SignerKey};
 
 use crate::harness::repetitions;
 use crate::harness::server::{Client, Server, group, provlog, run, user};
@@ -68,13 +68,13 @@ impl Original {
 
     /// A folder with another log, whose rows and tree are made anew, and with this checkpoint in its kept
     /// file.
-    fn forge(&self, name: &str, events: &[Vec<u8>], kept: &SignedCheckpoint) -> PathBuf {
+    fn forge(&self, name: &str, events: &[Vec<u8>], kept: Option<String>) -> PathBuf {
         let data = self.folder.path().join(name);
         let store = Store::open(&data, &Options::default(), self.log.get()).unwrap();
         let numbered: Vec<_> = (0..).zip(events.iter().cloned()).collect();
         store.append(&numbered, true).unwrap();
         let size = events.len() as u64;
-        store.keep(size, Timestamp(0), Some(kept.to_string())).unwrap();
+        store.keep(size, Timestamp(0), kept).unwrap();
         drop(store);
         fs::write(data.join("signing.key"), &self.key).unwrap();
         run(std::process::Command::new("chmod").args(["-R", "go-rwx"]).arg(&data));
@@ -93,7 +93,7 @@ impl Original {
     }
 
     /// What `provlog verify` says, with the checkpoints from elsewhere or without.
-    fn verify(&self, data: &Path, with_outside: bool) -> Result<(), String> {
+    fn verify(&self, data: &Path, with_outside: bool) -> Result<String, String> {
         let mut command = provlog();
         command.arg("verify").arg("--data").arg(data);
         if with_outside {
@@ -103,7 +103,7 @@ impl Original {
         }
         let output = run(&mut command);
         match output.status.code() {
-            Some(0) => Ok(()),
+            Some(0) => Ok(String::from_utf8(output.stdout).unwrap()),
             Some(1) => Err(String::from_utf8(output.stderr).unwrap()),
             _ => panic!("{output:?}"),
         }
@@ -112,13 +112,20 @@ impl Original {
     /// The checkpoint that whoever has the key signs for another log; `None` if one of its events cannot
     /// be read at its new place.
     fn resign(&self, events: &[Vec<u8>]) -> Option<SignedCheckpoint> {
+        self.sign(events, &self.signer())
+    }
+
+    fn signer(&self) -> SignerKey {
+        SignerKey::parse(self.key.trim_end()).unwrap()
+    }
+
+    fn sign(&self, events: &[Vec<u8>], key: &SignerKey) -> Option<SignedCheckpoint> {
         let mut tree = Frontier::new();
         for (seq, stored) in (0..).zip(events) {
             tree.append(evidence::Entry::of_stored(self.log, seq, stored).ok()?.leaf());
         }
-        let key = SignerKey::parse(self.key.trim_end()).unwrap();
         let origin = self.kept.unverified().origin();
-        SignedCheckpoint::sign(Checkpoint::new(origin, tree.head()).unwrap(), &key).ok()
+        SignedCheckpoint::sign(Checkpoint::new(origin, tree.head()).unwrap(), key).ok()
     }
 }
 
@@ -161,7 +168,7 @@ fn a_log_that_was_rewritten_without_the_key_is_found_each_time() {
         if events == original.events {
             continue; // two equal events were swapped
         }
-        let data = original.forge(&format!("forged-{turn}"), &events, &original.kept);
+        let data = original.forge(&format!("forged-{turn}"), &events, Some(original.kept.to_string()));
         let told = format!("{turn}: {name} at {seq}");
         // With nothing but the folder: the kept checkpoint does not fit.
         let found = original.verify(&data, false).unwrap_err();
@@ -220,7 +227,7 @@ fn a_history_that_was_signed_anew_is_found_by_a_checkpoint_from_elsewhere() {
         let mut events = original.events.clone();
         harm(&mut events, first - 3);
         let Some(forged) = original.resign(&events) else { continue };
-        let data = original.forge(&format!("signed: {name}"), &events, &forged);
+        let data = original.forge(&format!("signed: {name}"), &events, Some(forged.to_string()));
         let inside = original.verify(&data, false);
         let outside = original.verify(&data, true).unwrap_err();
         let is_named = outside.contains(&format!("the events 0 to {}", first - 1))
@@ -234,6 +241,96 @@ fn a_history_that_was_signed_anew_is_found_by_a_checkpoint_from_elsewhere() {
         found_outside += 1;
     }
     assert!(found_outside >= 3, "{found_outside}");
+}
+
+/// Whoever lacks the key forges the kept file too, so that log, rows and checkpoint fit together.
+#[test]
+fn a_checkpoint_that_the_key_did_not_sign_is_not_believed() {
+    let original = Original::record();
+    let place = original.outside[0].1 + 5;
+    let mut events = original.events.clone();
+    events[place] = altered(place, &events[place]);
+    let name = original.signer().verifier().name().clone();
+    let other = SignerKey::from_seed(name, KeyKind::Ed25519, [9; 32]).unwrap();
+    let by_other = original.sign(&events, &other).unwrap().to_string();
+    let (text, _) = by_other.split_once("\n\n").unwrap();
+    let (_, signature) = original.kept.to_string().split_once("\n\n").map(owned).unwrap();
+    let cases = [
+        ("signed by another key", Some(by_other.clone()), "no known key signed the note"),
+        ("another signature", Some(format!("{text}\n\n{signature}")), "a signature is not by the key"),
+        ("dropped", None, "has no checkpoint"),
+    ];
+    for (what, kept, words) in cases {
+        let data = original.forge(&format!("forged: {what}"), &events, kept);
+        let found = original.verify(&data, false).unwrap_err();
+        assert!(found.contains(words), "{what}: {found}");
+        let refused = Server::start_with(&data, &[], &[]).err();
+        let refused = refused.unwrap_or_else(|| panic!("{what}: it starts"));
+        assert!(refused.contains(words), "{what}: {refused}");
+        // Nor is a key made for it.
+        fs::remove_file(data.join("signing.key")).unwrap();
+        assert!(Server::start_with(&data, &[], &[]).is_err(), "{what}");
+        assert!(!data.join("signing.key").exists(), "{what}");
+        let found = original.verify(&data, false).unwrap_err();
+        assert!(found.contains("there is no key to verify"), "{what}: {found}");
+    }
+
+    // With a forged key beside it too, the key itself has to be from elsewhere.
+    let data = original.forge("with a forged key", &events, Some(by_other));
+    fs::write(data.join("signing.key"), other.secret_text()).unwrap();
+    original.verify(&data, false).unwrap();
+    let key = original.signer().verifier().to_string();
+    for (flags, variables) in [
+        (vec!["--key", &key], vec![]),
+        (vec![], vec![("PROVLOG_SIGNING_KEY", original.key.trim_end())]),
+    ] {
+        let mut command = provlog();
+        command.arg("verify").arg("--data").arg(&data).args(flags).envs(variables.clone());
+        let output = run(&mut command);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let found = String::from_utf8(output.stderr).unwrap();
+        assert!(found.contains("no known key signed the note"), "{found}");
+        if !variables.is_empty() {
+            let refused = Server::start_with(&data, &[], &variables).err().unwrap();
+            assert!(refused.contains("no known key signed the note"), "{refused}");
+        }
+    }
+}
+
+fn owned((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
+}
+
+/// An older checkpoint of the log in the place of the last one says nothing of what came later.
+#[test]
+fn an_older_checkpoint_in_the_kept_file_vouches_for_no_more_than_it_signed() {
+    let original = Original::record();
+    let (file, first) = &original.outside[0];
+    let older = fs::read_to_string(file).unwrap();
+    let mut events = original.events.clone();
+    events[first - 3] = altered(first - 3, &events[first - 3]);
+    let data = original.forge("altered before it", &events, Some(older.clone()));
+    let found = original.verify(&data, false).unwrap_err();
+    assert!(found.contains(&format!("the events 0 to {}", first - 1)), "{found}");
+
+    // Behind it, as after a crash: what is not covered is counted, and a minute of it is a doubt.
+    let mut events = original.events.clone();
+    events[first + 3] = altered(first + 3, &events[first + 3]);
+    let data = original.forge("altered behind it", &events, Some(older.clone()));
+    let told = original.verify(&data, false).unwrap();
+    assert!(told.contains(&format!("covered        {first}\n")), "{told}");
+    let behind = original.events.len() - first;
+    assert!(told.contains(&format!("but for the last {behind}, ")), "{told}");
+    assert!(original.verify(&data, true).is_err());
+    for (seq, stored) in events.iter_mut().enumerate().skip(first + 3) {
+        let mut event = decode(seq as u64, stored).unwrap();
+        event.header.recorded_at.0 += 61_000_000;
+        *stored = encode(&event).unwrap();
+    }
+    let data = original.forge("long behind it", &events, Some(older));
+    let found = original.verify(&data, false).unwrap_err();
+    let words = format!("the events {first} to {}, of more than a minute", events.len() - 1);
+    assert!(found.contains(&words), "{found}");
 }
 
 /// Parts of an older copy of the folder, beside newer ones.

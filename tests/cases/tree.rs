@@ -1,6 +1,7 @@
 //! The tree of the log, as others read it: over HTTP, and from files that they kept.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
@@ -277,21 +278,31 @@ fn a_log_is_not_signed_by_another_key_unseen() {
     let name = tlog::KeyName::parse("log.example/other").unwrap();
     let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [7; 32]).unwrap();
     fs::write(&other, key.secret_text()).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
     let flags = ["--signing-key", other.to_str().unwrap()];
     let refused = Server::start_with(&data, &flags, &[]).err().unwrap();
     assert!(refused.contains("use a key with the log's name"), "{refused}");
 
-    // With a further key of the same name both sign.
-    fs::write(data.join("signing.key"), own).unwrap();
+    // One of the same name has not signed the last checkpoint.
     let name = tlog::KeyName::parse(signed.unverified().origin()).unwrap();
     let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [8; 32]).unwrap();
     fs::write(&other, key.secret_text()).unwrap();
+    let refused = Server::start_with(&data, &flags, &[]).err().unwrap();
+    assert!(refused.contains("to replace a key, give the old one too"), "{refused}");
+
+    // With the old key beside it both sign, and then it is enough alone.
+    fs::write(data.join("signing.key"), own).unwrap();
     let own = data.join("signing.key");
-    let flags = ["--signing-key", own.to_str().unwrap(), "--signing-key", other.to_str().unwrap()];
-    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).unwrap();
+    let both = ["--signing-key", own.to_str().unwrap(), "--signing-key", other.to_str().unwrap()];
+    let server = Server::start_with(&data, &both, &[]).unwrap();
     let (signed, _) = checkpoint(&server.admin());
     assert_eq!(signed.note().signatures().len(), 2);
     verified(&signed, key.verifier());
+    server.stop();
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    let (signed, _) = checkpoint(&server.admin());
+    assert_eq!(signed.note().signatures().len(), 1);
     server.stop();
 }
 

@@ -28,7 +28,7 @@ use std::thread::JoinHandle;
 use event::codec::decode_header;
 use event::{Application, Clock, Timestamp};
 use store::{Store, StoreError};
-use tlog::SignedCheckpoint;
+use tlog::{SignedCheckpoint, TreeHead};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::shared::{Message, Shared};
@@ -85,20 +85,26 @@ impl Committer {
     /// Starts the thread. The store's rows must have caught up with the log.
     ///
     /// # Errors
-    /// When the log's last event cannot be read, when the log's tree is not the one that was signed last, or
-    /// the kept file cannot be written.
+    /// When the log's last event cannot be read; when there is no last checkpoint of a log with events, it
+    /// is not signed by a key of the signer, or the log's tree is not the one that was signed; or when the
+    /// kept file cannot be written.
     pub fn start(
         store: Arc<Store>,
         options: CommitterOptions,
     ) -> Result<(Committer, JoinHandle<()>), ProjectorError> {
         let next_seq = store.log_size()?;
         let last_recorded_at = last_recorded_at(&store)?;
+        let mut checkpoint = last_checkpoint(&store, next_seq, options.signer.as_deref())?;
         if next_seq == 0 {
-            // Written before the first event, because events without a kept file count as damage.
-            // Later starts leave the file alone until they have recorded the gap since it was written.
-            store.keep(0, options.clock.now(), None)?;
+            // Written before the first event, because events without a kept file, or without a checkpoint
+            // in it, count as damage. Later starts leave the file alone until they have recorded the gap
+            // since it was written.
+            if let (None, Some(signer)) = (&checkpoint, &options.signer) {
+                checkpoint = Some(signer.sign(TreeHead::EMPTY)?);
+            }
+            let text = checkpoint.as_ref().map(ToString::to_string);
+            store.keep(0, options.clock.now(), text)?;
         }
-        let checkpoint = last_checkpoint(&store, next_seq, options.signer.as_deref())?;
         let shared = Arc::new(Shared {
             store: Arc::clone(&store),
             clock: ClockGuard::new(options.clock, options.accept_clock, last_recorded_at),

@@ -4,7 +4,7 @@
 use event::Seq;
 use event::codec::CodecError;
 use store::StoreError;
-use tlog::Tile;
+use tlog::{Tile, VerifyError};
 
 /// A failed attempt to read or make rows.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,21 @@ pub enum ProjectorError {
     /// A checkpoint cannot be made or read.
     #[error("the checkpoint: {0}")]
     Sign(String),
+    /// The kept file has no checkpoint, though there are events.
+    #[error(
+        "the kept file of a log of {log} events has no checkpoint: it was removed, since the first start \
+         signs one. Restore the data folder from a backup"
+    )]
+    NoCheckpoint {
+        /// Events in the log.
+        log: Seq,
+    },
+    /// The last checkpoint is not by a key of the log.
+    #[error(
+        "the last checkpoint of the log was not signed by the key that is given: the kept file was forged, \
+         or the key was replaced. Restore both from a backup; to replace a key, give the old one too"
+    )]
+    NotSigned(#[source] VerifyError),
     /// The log ends before the last checkpoint.
     #[error(
         "the log is damaged: a checkpoint of {signed} events was signed, and the log ends after {log}. \
@@ -143,6 +158,8 @@ impl ProjectorError {
             | ProjectorError::RowsAhead { .. }
             | ProjectorError::TreeSize { .. }
             | ProjectorError::Sign(_)
+            | ProjectorError::NoCheckpoint { .. }
+            | ProjectorError::NotSigned(_)
             | ProjectorError::BelowCheckpoint { .. }
             | ProjectorError::Contradicted { .. }
             | ProjectorError::OtherOrigin { .. } => false,

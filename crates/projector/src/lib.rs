@@ -70,7 +70,7 @@ pub use row::{
 };
 pub use scrub::{Scrubbed, Scrubbing, scrub};
 pub use set::{MemberSince, SetChange, SetSize, Stay};
-pub use signer::{Signer, SignerError};
+pub use signer::{Signer, SignerError, kept_checkpoint, unverified_checkpoint};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
 pub use tree::TileRows;
 pub use unsettled::{Doubt, Settled};

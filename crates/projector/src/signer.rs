@@ -1,6 +1,6 @@
 //! Signs the checkpoints of the log. What was signed once is never contradicted: a checkpoint covers
-//! synced events only, stands in the kept file before anybody gets it, and a start compares the tree with
-//! the last one.
+//! synced events only, stands in the kept file before anybody gets it, and a start checks the signature of
+//! the last one and compares the tree with it.
 
 use event::Seq;
 use store::Store;
@@ -92,25 +92,61 @@ impl Signer {
     }
 }
 
-/// The checkpoint that was signed last, which the rows' tree does not contradict; `None` if there is none.
+/// The checkpoint of the kept file, which one of `keys` has signed; `None` if the log is empty and was
+/// never started with a key. Whether the log agrees with it is not looked at.
 ///
 /// # Errors
-/// When it cannot be read, when the log has another tree, and when `signer` would sign as another log.
+/// When it is missing or cannot be read, or none of the keys has signed it.
+pub fn kept_checkpoint(
+    store: &Store,
+    keys: &[VerifierKey],
+) -> Result<Option<SignedCheckpoint>, ProjectorError> {
+    let Some(signed) = unverified_checkpoint(store)? else {
+        // The first start signs the tree without events, before there is one.
+        return match store.log_size()? {
+            0 => Ok(None),
+            log => Err(ProjectorError::NoCheckpoint { log }),
+        };
+    };
+    let origin = signed.unverified().origin();
+    let is_of_log = |key: &&VerifierKey| key.name().as_str() == origin;
+    if let Some(other) = keys.first()
+        && !keys.iter().any(|key| is_of_log(&key))
+    {
+        let (was, is) = (origin.to_owned(), other.name().as_str().to_owned());
+        return Err(ProjectorError::OtherOrigin { was, is });
+    }
+    let of_log = keys.iter().filter(|key| key.kind() == KeyKind::Ed25519).filter(is_of_log);
+    signed.note().verify(of_log).map_err(ProjectorError::NotSigned)?;
+    Ok(Some(signed))
+}
+
+/// The checkpoint of the kept file as it stands there, by whomever.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unverified_checkpoint(store: &Store) -> Result<Option<SignedCheckpoint>, ProjectorError> {
+    let Some(text) = store.kept_checkpoint() else { return Ok(None) };
+    let signed = SignedCheckpoint::parse(text.as_bytes());
+    signed.map(Some).map_err(|error| ProjectorError::Sign(store::with_causes(&error)))
+}
+
+/// The checkpoint that was signed last, which the rows' tree does not contradict; `None` if there is none.
+/// Without a signer nothing is signed, so its signature is not checked either.
+///
+/// # Errors
+/// As [`kept_checkpoint`], and when the log has another tree.
 pub(crate) fn last_checkpoint(
     store: &Store,
     size: Seq,
     signer: Option<&Signer>,
 ) -> Result<Option<SignedCheckpoint>, ProjectorError> {
-    let Some(text) = store.kept_checkpoint() else { return Ok(None) };
-    let signed = SignedCheckpoint::parse(text.as_bytes())
-        .map_err(|error| ProjectorError::Sign(error.to_string()))?;
-    let (origin, head) = (signed.unverified().origin(), *signed.unverified().head());
-    if let Some(signer) = signer
-        && signer.origin() != origin
-    {
-        let (was, is) = (origin.to_owned(), signer.origin().to_owned());
-        return Err(ProjectorError::OtherOrigin { was, is });
-    }
+    let kept = match signer {
+        Some(signer) => kept_checkpoint(store, &signer.verifiers().cloned().collect::<Vec<_>>())?,
+        None => unverified_checkpoint(store)?,
+    };
+    let Some(signed) = kept else { return Ok(None) };
+    let head = *signed.unverified().head();
     if head.size > size {
         return Err(ProjectorError::BelowCheckpoint { signed: head.size, log: size });
     }

@@ -29,6 +29,8 @@ pub struct Verified {
     pub head: TreeHead,
     /// How many of them are covered by a checkpoint that agrees.
     pub covered: u64,
+    /// When the first and the last of the others were recorded, if there are any.
+    pub uncovered: Option<(Timestamp, Timestamp)>,
     /// What is wrong; empty if nothing is.
     pub faults: Vec<Fault>,
 }
@@ -121,6 +123,7 @@ pub fn verify(
         folded: extent.folded,
         tree: Frontier::new(),
         covered: 0,
+        uncovered_since: None,
         suspect: None,
         last: Timestamp(i64::MIN),
         links: extent.links.then(HashMap::default),
@@ -183,6 +186,8 @@ struct Run<'a> {
     tree: Frontier,
     /// Events covered by the last checkpoint that agrees.
     covered: u64,
+    /// When the first event behind it was recorded.
+    uncovered_since: Option<Timestamp>,
     /// The first event since then whose hash is not that of the rows.
     suspect: Option<Seq>,
     last: Timestamp,
@@ -210,6 +215,7 @@ impl Run<'_> {
             self.fault(Fault::Time { seq });
         }
         self.last = event.header.recorded_at;
+        self.uncovered_since.get_or_insert(self.last);
         self.check_links(&event);
         Ok(())
     }
@@ -245,6 +251,7 @@ impl Run<'_> {
                 self.fault(Fault::Rows { seq });
             }
             self.covered = signed.size;
+            self.uncovered_since = None;
             return;
         }
         // If the rows of the tree are those that were signed, they tell which event is not.
@@ -270,7 +277,12 @@ impl Run<'_> {
         {
             self.fault(Fault::Altered { seq });
         }
-        Verified { head: self.tree.head(), covered: self.covered, faults: self.faults }
+        Verified {
+            head: self.tree.head(),
+            covered: self.covered,
+            uncovered: self.uncovered_since.map(|since| (since, self.last)),
+            faults: self.faults,
+        }
     }
 }
 

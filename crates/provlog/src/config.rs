@@ -129,7 +129,7 @@ pub struct ServeConfig {
 impl ServeConfig {
     /// The keys that sign checkpoints. The environment may hold one itself, which no setting shows.
     pub(crate) fn signing_keys(&self) -> SigningKeys {
-        SigningKeys { files: self.signing_key.clone(), text: std::env::var(signing::VARIABLE).ok() }
+        SigningKeys { files: self.signing_key.clone(), text: std::env::var_os(signing::VARIABLE) }
     }
 
     /// The same as durations, ascending.

@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use event::{Clock, Fact, RecorderStopped, Seq, Timestamp};
-use projector::{Committer, CommitterOptions, Decision, Durability, Fault, Rebuilt, Stamp, View};
+use projector::{
+    Committer, CommitterOptions, Decision, Durability, Fault, Rebuilt, Signer, Stamp, View,
+};
 use query::{Issue, Issued, Token};
 use serde_json::{Map, Value};
 use store::{Options, Store, with_causes};
-use tlog::{SignedCheckpoint, TreeHead};
+use tlog::{TreeHead, VerifierKey};
 
 use crate::config::CLOCK_AHEAD_DAYS_MAX;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::signing;
+use crate::signing::{self, own_verifiers};
 use crate::start::{LastAlive, check_clock, last_alive, own, started};
 
 /// Folds what the rows lack of the log and prints the rows' digest.
@@ -89,24 +91,33 @@ fn print_rebuilt(
 /// Reads the whole log and all rows, and reports damage.
 pub(crate) fn scrub(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
-    let kept = kept_checkpoint(&store)?.into_iter().collect();
+    // What can be read is said also when the checkpoint cannot be believed.
+    let keys = own_verifiers(data).map_err(failed);
+    let kept = keys.and_then(|keys| kept_checkpoint(&store, &keys));
+    let (kept, doubt) = match kept {
+        Ok(kept) => (kept.into_iter().collect(), None),
+        Err(Failure::Wrong(words) | Failure::Failed(words)) => (vec![], Some(words)),
+        Err(closed @ Failure::Closed) => return Err(closed),
+    };
     let done = projector::scrub(&store, kept, |_| ControlFlow::Continue(())).map_err(failed)?;
     let events = done.log.as_ref().map_or(0, |log| log.head.size);
     output.print(&format!("events         {events}\nrows           {}\n", done.rows))?;
     let faults = done.faults().iter().map(Fault::to_string);
-    let faults: Vec<String> =
-        faults.chain(done.damaged_rows.as_ref().map(|e| with_causes(e))).collect();
+    let damage = done.damaged_rows.as_ref().map(|error| with_causes(error));
+    let faults: Vec<String> = faults.chain(damage).chain(doubt).collect();
     match faults.is_empty() {
         true => output.print("Everything can be read, and the log is what was signed.\n"),
         false => Err(Failure::Failed(faults.join("; and "))),
     }
 }
 
-/// What was signed last, as the kept file has it.
-pub(crate) fn kept_checkpoint(store: &Store) -> Result<Option<TreeHead>, Failure> {
-    let Some(text) = store.kept_checkpoint() else { return Ok(None) };
-    let signed = SignedCheckpoint::parse(text.as_bytes()).map_err(failed)?;
-    Ok(Some(*signed.unverified().head()))
+/// What one of these keys signed last, as the kept file has it.
+pub(crate) fn kept_checkpoint(
+    store: &Store,
+    keys: &[VerifierKey],
+) -> Result<Option<TreeHead>, Failure> {
+    let signed = projector::kept_checkpoint(store, keys).map_err(failed)?;
+    Ok(signed.map(|signed| *signed.unverified().head()))
 }
 
 /// Makes every file that this process creates from now on, RocksDB's too, private to its user.
@@ -125,14 +136,20 @@ pub(crate) fn add_token(
 ) -> Result<Map<String, Value>, Failure> {
     let token = Token::generate().map_err(failed)?;
     let store = open(data)?;
+    if store.kept_checkpoint().is_none() {
+        let words = "the log was never started: start the server once, which writes a first token";
+        return Err(Failure::Failed(words.to_owned()));
+    }
     projector::catch_up(&store, progress()).map_err(failed)?;
     let last_alive = last_alive(&store).map_err(failed)?;
     let now = Clock::System.now();
     check_clock(now, last_alive, (!accept_clock).then_some(CLOCK_AHEAD_DAYS_MAX))
         .map_err(failed)?;
+    let signer = signing::signer_if_there(data, store.log_id()).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-    let issued = runtime.block_on(record(store, now, last_alive, issue.clone(), token.sha256()))?;
+    let recording = record(store, now, signer, last_alive, issue.clone(), token.sha256());
+    let issued = runtime.block_on(recording)?;
     let mut answer = Map::new();
     answer.insert("token".into(), token.as_str().into());
     answer.insert("id".into(), issued.number.to_string().into());
@@ -152,6 +169,7 @@ pub(crate) fn add_token(
 async fn record(
     store: Store,
     now: Timestamp,
+    signer: Option<Signer>,
     last_alive: Option<LastAlive>,
     issue: Issue,
     sha256: [u8; 32],
@@ -162,7 +180,7 @@ async fn record(
         accept_clock: true,
         commands_max: 1,
         disk_reserve_bytes: 0,
-        signer: None,
+        signer: signer.map(Arc::new),
     };
     let (committer, thread) = Committer::start(Arc::new(store), options).map_err(failed)?;
     let decide = move |view: &View<'_>, stamp: Stamp| {

@@ -208,7 +208,8 @@ impl Server {
         // Before the start is recorded, so that an unknown profile leaves no start in the log.
         Catalog::check(&store.snapshot(), &config.registry, &profiles)?;
         getrandom::fill(&mut fresh).map_err(no_random)?;
-        let is_signed = store.kept_checkpoint().is_some();
+        // The first start signs before there is an event.
+        let is_signed = store.kept_checkpoint().is_some() || store.log_size()? > 0;
         let signer = config.signing.signer(&config.data, store.log_id(), is_signed, fresh)?;
         let witnesses = witnesses::prepare(&config.witnesses, &config.data, &store)?;
         let store = Arc::new(store);

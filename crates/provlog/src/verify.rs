@@ -17,7 +17,7 @@ use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::offline::{failed, kept_checkpoint, open, progress};
 use crate::output::Output;
-use crate::signing::own_verifier;
+use crate::signing::own_verifiers;
 use crate::text;
 
 /// What to verify with.
@@ -29,7 +29,8 @@ pub(crate) struct VerifyArgs {
     /// File of a checkpoint that was kept elsewhere; may be given several times
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
-    /// Verifier key of the log, for those checkpoints [default: that of the key in the data folder]
+    /// Verifier key of the log; one of several has to have signed each checkpoint [default: that of the
+    /// signing key in the environment, else in the data folder]
     #[arg(long, value_name = "VKEY", value_parser = verifier)]
     key: Vec<VerifierKey>,
     /// Fold the log again too, and compare all rows
@@ -138,10 +139,21 @@ fn verifier(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text).map_err(|error| error.to_string())
 }
 
+/// The server signs each second. After a crash more is not covered only if it could not write the kept
+/// file.
+const UNCOVERED_MAX_US: i64 = 60_000_000;
+
 /// Verifies the log, and says what is wrong with it.
 pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let keys = match args.key.is_empty() {
-        true => own_verifier(&args.data).into_iter().collect(),
+        true => match own_verifiers(&args.data) {
+            Ok(keys) => keys,
+            Err(error) => {
+                // Where there is no log there is no key either.
+                open(&args.data)?;
+                return Err(failed(error));
+            }
+        },
         false => args.key.clone(),
     };
     // Those from elsewhere first: nothing is opened for a file that cannot be believed.
@@ -151,7 +163,7 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
     }
     let store = open(&args.data)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
-    if let Some(kept) = kept_checkpoint(&store)? {
+    if let Some(kept) = kept_checkpoint(&store, &keys)? {
         known.push(("the kept file".to_owned(), kept));
     }
     let size = store.log_size().map_err(failed)?;
@@ -168,7 +180,18 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
         "events         {}\nroot           {}\ncovered        {}\n",
         verified.head.size, verified.head.root, verified.covered
     ))?;
-    let lines: Vec<String> = verified.faults.iter().map(Fault::to_string).collect();
+    let mut lines: Vec<String> = verified.faults.iter().map(Fault::to_string).collect();
+    if let Some((since, last)) = verified.uncovered
+        && lines.is_empty()
+        && last.0 - since.0 > UNCOVERED_MAX_US
+    {
+        lines.push(format!(
+            "no checkpoint covers the events {} to {}, of more than a minute, and the server signs each \
+             second: it could not, or an older checkpoint stands in the kept file",
+            verified.covered,
+            size - 1
+        ));
+    }
     if !lines.is_empty() {
         return Err(Failure::Failed(lines.join("; ")));
     }
@@ -178,7 +201,6 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
     output.print(&match verified.head.size - verified.covered {
         0 if size == 0 => "The log is empty.\n".to_owned(),
         0 => format!("All events are those that were signed ({}).\n", places(&known)),
-        _ if known.is_empty() => "No checkpoint was signed yet.\n".to_owned(),
         behind => format!(
             "All events are those that were signed ({}), but for the last {behind}, which no checkpoint \
              covers yet.\n",

@@ -108,7 +108,7 @@ fn altered(log: &[Vec<u8>], seq: Seq) -> Vec<u8> {
 fn a_log_as_it_was_recorded_has_no_fault() {
     let Copy { store, .. } = &store(&log());
     let anchors = [0, 1, 255, 256, 257, EVENTS].map(|size| head(store, size));
-    let expected = Verified { head: anchors[5], covered: EVENTS, faults: vec![] };
+    let expected = Verified { head: anchors[5], covered: EVENTS, uncovered: None, faults: vec![] };
     assert_eq!(whole(store, EVENTS, &anchors), expected);
     // Of a log that grows, no more than asked for.
     let verified = whole(store, 300, &anchors[..5]);
@@ -116,6 +116,7 @@ fn a_log_as_it_was_recorded_has_no_fault() {
         (verified.head, verified.covered, verified.faults.len()),
         (head(store, 300), 257, 0)
     );
+    assert_eq!(verified.uncovered, Some((Timestamp(257_000), Timestamp(299_000))));
     let extent = Extent { size: EVENTS, folded: EVENTS, checkpoints: vec![], links: false };
     let broken_off = verify(store, &extent, |_, _, _| ControlFlow::Break(())).unwrap();
     assert_eq!(broken_off, None);
