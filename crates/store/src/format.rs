@@ -3,9 +3,10 @@
 //! | version | since | change                                                     |
 //! |---------|-------|------------------------------------------------------------|
 //! | 1       | 0.1.0 | first format; no longer read                               |
-//! | 2       | 0.1.0 | the kept file has a checksum and the boot id; later also   |
-//! |         |       | the database's list of files, and is read without it too.  |
-//! |         |       | May still change until 0.1.0 is released                   |
+//! | 2       | 0.1.0 | the kept file has a checksum and the boot id; no longer    |
+//! |         |       | read                                                       |
+//! | 3       | 0.1.0 | it has the database's list of files and the last           |
+//! |         |       | checkpoint. May still change until 0.1.0 is released       |
 //!
 //! The version covers the families, the log's key and the kept file. Events have their own version byte,
 //! and rows of another fold version are made again.
@@ -15,7 +16,7 @@ use event::LogId;
 use crate::error::StoreError;
 
 /// The version that this program writes, and the only one it reads: no older one was released.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 /// The record's key in the family `default`.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
@@ -54,9 +55,9 @@ mod tests {
         let mut record = encode(log);
         assert_eq!(decode(&record).unwrap(), log);
         record[3] = FORMAT_VERSION as u8 + 1;
-        assert!(matches!(decode(&record), Err(StoreError::Newer { found: 3, known: 2 })));
+        assert!(matches!(decode(&record), Err(StoreError::Newer { found: 4, known: 3 })));
         record[3] = FORMAT_VERSION as u8 - 1;
-        assert!(matches!(decode(&record), Err(StoreError::Older { found: 1, known: 2 })));
+        assert!(matches!(decode(&record), Err(StoreError::Older { found: 2, known: 3 })));
         assert!(decode(&record[..3]).is_err());
         assert!(decode(&encode(log)[..11]).is_err());
     }

@@ -4,7 +4,7 @@
 //! replaced as a whole after a sync, makes that noticeable. Its text:
 //!
 //! ```text
-//! provlog kept 2
+//! provlog kept 3
 //! log 0123456789abcde
 //! size 1842
 //! alive 1772442847120001
@@ -19,9 +19,9 @@
 //!
 //! `size` is the number of synced events, `alive` the time when the recorder was last known to run, in
 //! microseconds since 1970, `boot` the boot id of the operating system then, or `unknown`. `manifest` is
-//! the number and length of the database's list of files (see `manifest`), or `unknown`; older files lack
-//! this line. `checkpoint` is the last signed checkpoint of the log, behind its length in bytes; it is
-//! missing before the first one. It stands here before anybody sees it, so that no other one is ever signed
+//! the number and length of the database's list of files (see `manifest`), or `unknown`. `checkpoint` is
+//! the last signed checkpoint of the log, behind its length in bytes; the first start of a server signs one,
+//! so it is missing only where nothing signs. It stands here before anybody sees it, so that no other one is ever signed
 //! that contradicts it. The last line is the checksum of the lines before it.
 
 use std::fs::{self, OpenOptions};
@@ -33,12 +33,13 @@ use event::{LogId, Seq, Timestamp};
 
 use crate::error::StoreError;
 use crate::folder::{file_error, replace_file};
+use crate::format::FORMAT_VERSION;
 use crate::manifest::Manifest;
 
 /// The first line in every version, up to the version.
 const FIRST_WORDS: &str = "provlog kept ";
-/// The version that is written, and the only one that is read.
-const VERSION: u32 = 2;
+/// The version that is written, and the only one that is read: the file belongs to the format of the folder.
+const VERSION: u32 = FORMAT_VERSION;
 /// Longer than the file can be.
 const BYTES_MAX: u64 = 1024 + CHECKPOINT_BYTES_MAX as u64;
 /// A checkpoint has about a hundred bytes, and as many for each signature.
@@ -96,8 +97,15 @@ impl Kept {
     }
 
     /// Replaces the file atomically. When this returns, the new file survives a loss of power.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the checkpoint is so long that it could not be read again.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = Kept::path(folder);
+        if self.checkpoint.as_ref().is_some_and(|text| text.len() > CHECKPOINT_BYTES_MAX) {
+            let words = format!("its checkpoint has more than {CHECKPOINT_BYTES_MAX} bytes");
+            return Err(file_error("write", &path)(io::Error::other(words)));
+        }
         replace_file(&path, self.to_text().as_bytes()).map_err(file_error("write", &path))
     }
 
@@ -108,14 +116,10 @@ impl Kept {
         let checkpoint = self.checkpoint.as_ref().map_or(String::new(), |checkpoint| {
             format!("checkpoint {}\n{checkpoint}", checkpoint.len())
         });
-        self.ended(&format!("manifest {manifest}\n{checkpoint}"))
-    }
-
-    /// The whole text, with `last` before the checksum.
-    fn ended(&self, last: &str) -> String {
         let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
         let text = format!(
-            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\n{last}",
+            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\nmanifest {manifest}\n\
+             {checkpoint}",
             self.log, self.size, self.alive.0
         );
         format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()))
@@ -131,10 +135,7 @@ impl Kept {
             Some((rest, checkpoint)) => (rest, Some(checkpoint.split_once('\n')?.1.to_owned())),
             None => (rest.strip_suffix('\n')?, None),
         };
-        let (boot, manifest) = match rest.split_once("\nmanifest ") {
-            Some((boot, manifest)) => (boot, Some(manifest)),
-            None => (rest, None),
-        };
+        let (boot, manifest) = rest.split_once("\nmanifest ")?;
         let kept = Kept {
             log: log.parse().ok()?,
             size: size.parse().ok()?,
@@ -144,17 +145,16 @@ impl Kept {
                 boot => Some(u128::from_str_radix(boot, 16).ok()?),
             },
             manifest: match manifest {
-                None | Some("unknown") => None,
-                Some(manifest) => {
+                "unknown" => None,
+                manifest => {
                     let (number, bytes) = manifest.split_once(' ')?;
                     Some(Manifest { number: number.parse().ok()?, bytes: bytes.parse().ok()? })
                 }
             },
             checkpoint,
         };
-        let written = if manifest.is_some() { kept.to_text() } else { kept.ended("") };
         // There is only one way to write these values, so any other text is damaged.
-        (written == text).then_some(kept)
+        (kept.to_text() == text).then_some(kept)
     }
 
     /// Whether the operating system is known not to have been restarted since this was written.
@@ -206,16 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_from_before_the_list_was_noted_is_read() {
+    fn a_checkpoint_that_could_not_be_read_again_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
-        for boot in ["6f1d3c0a9b7e4d52a1c08e4f5b2d7a90", "unknown"] {
-            let log = LogId::from_random(77);
-            let text = format!("provlog kept 2\nlog {log}\nsize 1842\nalive -5\nboot {boot}\n");
-            let text = format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()));
-            fs::write(Kept::path(folder.path()), text).unwrap();
-            let boot = u128::from_str_radix(boot, 16).ok();
-            let expected = Kept { boot, manifest: None, checkpoint: None, ..kept() };
-            assert_eq!(Kept::read(folder.path()).unwrap(), Some(expected));
+        kept().write(folder.path()).unwrap();
+        for (length, is_kept) in [(CHECKPOINT_BYTES_MAX, true), (CHECKPOINT_BYTES_MAX + 1, false)] {
+            let long = Kept { checkpoint: Some("x".repeat(length)), ..kept() };
+            assert_eq!(long.write(folder.path()).is_ok(), is_kept);
+            let read = Kept::read(folder.path()).unwrap().unwrap();
+            assert_eq!(read.checkpoint.unwrap().len(), CHECKPOINT_BYTES_MAX);
         }
     }
 
@@ -228,7 +226,7 @@ mod tests {
             assert!(matches!(read, Err(StoreError::KeptDamaged { .. })), "{what}: {read:?}");
         };
         let without = Kept { checkpoint: None, ..kept() };
-        for text in [kept().to_text(), without.to_text(), without.ended("")] {
+        for text in [kept().to_text(), without.to_text()] {
             let text = text.into_bytes();
             for end in 0..text.len() {
                 check(&text[..end], "cut");
@@ -247,16 +245,19 @@ mod tests {
     fn other_forms_are_named_as_such_and_no_link_is_followed() {
         let folder = tempfile::tempdir().unwrap();
         let path = Kept::path(folder.path());
-        let older = "provlog kept 1\nlog 0123456789abcde\nsize 3\nalive 7\nend\n";
-        fs::write(&path, older).unwrap();
+        let ended = |text: &str| format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()));
+        let first = "provlog kept 1\nlog 0123456789abcde\nsize 3\nalive 7\nend\n".to_owned();
+        let second = ended("provlog kept 2\nlog 0123456789abcde\nsize 3\nalive 7\nboot unknown\n");
+        for (version, older) in [(1, first), (2, second)] {
+            fs::write(&path, older).unwrap();
+            let error = Kept::read(folder.path()).unwrap_err();
+            let is_older =
+                matches!(error, StoreError::Older { found, known: 3 } if found == version);
+            assert!(is_older, "{error}");
+        }
+        fs::write(&path, ended("provlog kept 4\nheads 7\n")).unwrap();
         let error = Kept::read(folder.path()).unwrap_err();
-        assert!(matches!(error, StoreError::Older { found: 1, known: 2 }), "{error}");
-
-        let newer = "provlog kept 3\nheads 7\n";
-        let newer = format!("{newer}crc32c {:08x}\n", crc32c::crc32c(newer.as_bytes()));
-        fs::write(&path, newer).unwrap();
-        let error = Kept::read(folder.path()).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 4, known: 3 }), "{error}");
 
         fs::remove_file(&path).unwrap();
         symlink("/dev/zero", &path).unwrap();
