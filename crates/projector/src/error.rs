@@ -120,11 +120,22 @@ pub enum ProjectorError {
     /// The tree is not the one that was signed.
     #[error(
         "the log is damaged: the tree of its first {signed} events is not the one that was signed. \
-         Restore the data folder from a backup"
+         `provlog verify --data DIR` says where. Restore the data folder from a backup"
     )]
     Contradicted {
         /// Events in the checkpoint.
         signed: u64,
+    },
+    /// Events that no checkpoint covers yet are not those of which the rows have the hashes.
+    #[error(
+        "the events {signed} to {} are not those of which the rows of the log's tree have the hashes, and no \
+         checkpoint covers them: either was altered. `provlog verify --data DIR` says where", log - 1
+    )]
+    Differs {
+        /// Events in the checkpoint.
+        signed: u64,
+        /// Events in the log.
+        log: Seq,
     },
     /// The key is one of another log.
     #[error(
@@ -140,7 +151,7 @@ pub enum ProjectorError {
 
 impl ProjectorError {
     /// Whether only rows are damaged, which a rebuild makes again from the log.
-    pub(crate) fn is_row_damage(&self) -> bool {
+    pub fn is_row_damage(&self) -> bool {
         match self {
             ProjectorError::Row { .. }
             | ProjectorError::Tile { .. }
@@ -162,6 +173,7 @@ impl ProjectorError {
             | ProjectorError::NotSigned(_)
             | ProjectorError::BelowCheckpoint { .. }
             | ProjectorError::Contradicted { .. }
+            | ProjectorError::Differs { .. }
             | ProjectorError::OtherOrigin { .. } => false,
         }
     }

@@ -2,7 +2,10 @@
 //! synced events only, stands in the kept file before anybody gets it, and a start checks the signature of
 //! the last one and compares the tree with it.
 
+use std::ops::ControlFlow;
+
 use event::Seq;
+use evidence::Entry;
 use store::Store;
 use tlog::{Checkpoint, KeyKind, SignedCheckpoint, SignerKey, TreeHead, VerifierKey};
 
@@ -135,7 +138,8 @@ pub fn unverified_checkpoint(store: &Store) -> Result<Option<SignedCheckpoint>, 
 /// Without a signer nothing is signed, so its signature is not checked either.
 ///
 /// # Errors
-/// As [`kept_checkpoint`], and when the log has another tree.
+/// As [`kept_checkpoint`]; when the log has another tree; and when the rows have other hashes of the events
+/// behind the checkpoint than these.
 pub(crate) fn last_checkpoint(
     store: &Store,
     size: Seq,
@@ -150,8 +154,20 @@ pub(crate) fn last_checkpoint(
     if head.size > size {
         return Err(ProjectorError::BelowCheckpoint { signed: head.size, log: size });
     }
-    if tree::frontier(&store.snapshot(), head.size)?.root() != head.root {
+    let snapshot = store.snapshot();
+    let mut tree = tree::frontier(&snapshot, head.size)?;
+    if tree.root() != head.root {
         return Err(ProjectorError::Contradicted { signed: head.size });
+    }
+    // What comes behind it is going to be signed next: hash the events, and do not believe the rows.
+    store.scan_log(head.size, |seq, stored| -> Result<_, ProjectorError> {
+        let entry = Entry::of_stored(store.log_id(), seq, stored)
+            .map_err(|source| ProjectorError::Event { seq, source })?;
+        tree.append(entry.leaf());
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if tree.head() != tree::frontier(&snapshot, size)?.head() {
+        return Err(ProjectorError::Differs { signed: head.size, log: size });
     }
     Ok(Some(signed))
 }

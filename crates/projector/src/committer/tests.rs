@@ -11,7 +11,7 @@ use crate::fold::FOLD_VERSION;
 use crate::overlay::tests::MapRows;
 use crate::structure::Completion;
 use crate::view::View;
-use event::codec::{decode, holds_token};
+use event::codec::{decode, encode, holds_token};
 use event::{
     Application, Changes, Content, Effect, Fact, Method, Number, Operation, Part, RecorderStopped,
     ResourceType, Route, Stopwatch,
@@ -333,4 +333,76 @@ async fn costly_commands_of_one_application_do_not_keep_another_waiting() {
         async { go.send(()).unwrap() },
     );
     assert_eq!(*order.lock().unwrap(), [1, 2, 2, 1, 1, 1, 1]);
+}
+
+/// Signs as the log of these tests.
+fn signing(clock: &Clock) -> CommitterOptions {
+    let name = tlog::KeyName::parse("log.example/a").unwrap();
+    let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [1; 32]).unwrap();
+    CommitterOptions { signer: Some(Arc::new(Signer::new(vec![key]).unwrap())), ..options(clock) }
+}
+
+fn signed_size(checkpoint: Option<&SignedCheckpoint>) -> Option<u64> {
+    Some(checkpoint?.unverified().head().size)
+}
+
+/// The first start signs before there is an event, so that a checkpoint that is missing later was removed.
+#[tokio::test]
+async fn a_log_with_events_has_a_checkpoint_from_its_first_start_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let store = store(folder.path());
+    let kept = |store: &Store| signed_size(crate::unverified_checkpoint(store).unwrap().as_ref());
+    for _ in 0..2 {
+        let (committer, thread) = Committer::start(Arc::clone(&store), signing(&clock)).unwrap();
+        assert_eq!(kept(&store), Some(0));
+        assert_eq!(signed_size(committer.checkpoint().as_deref()), Some(0));
+        committer.stop().await;
+        drop(committer);
+        thread.join().unwrap();
+    }
+    let (committer, thread) = Committer::start(Arc::clone(&store), signing(&clock)).unwrap();
+    one(&committer).await.unwrap();
+    assert_eq!(signed_size(committer.sign().await.unwrap().as_deref()), Some(1));
+    committer.stop().await;
+    drop(committer);
+    thread.join().unwrap();
+    assert_eq!(kept(&store), Some(1));
+    store.keep(1, START, None).unwrap();
+    let refused = Committer::start(Arc::clone(&store), signing(&clock)).err();
+    assert!(matches!(refused, Some(ProjectorError::NoCheckpoint { log: 1 })), "{refused:?}");
+    // The same where the log was cut back to nothing.
+    store.keep(0, START, None).unwrap();
+    assert!(Committer::start(store, signing(&clock)).is_err());
+}
+
+/// Behind the checkpoint the events are hashed, and the rows are not believed.
+#[tokio::test]
+async fn an_event_that_was_altered_behind_the_checkpoint_is_not_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let store = store(folder.path());
+    let (committer, thread) = Committer::start(Arc::clone(&store), signing(&clock)).unwrap();
+    one(&committer).await.unwrap();
+    committer.sign().await.unwrap();
+    let kept = store.kept_checkpoint();
+    for _ in 0..5 {
+        one(&committer).await.unwrap();
+    }
+    committer.stop().await;
+    drop(committer);
+    thread.join().unwrap();
+    store.keep(1, START, kept).unwrap();
+    let stored = store.event_bytes(3).unwrap().unwrap();
+    let mut event = decode(3, &stored).unwrap();
+    event.header.raw_clock.0 += 1;
+    store.append(&[(3, encode(&event).unwrap())], true).unwrap();
+    let refused = Committer::start(Arc::clone(&store), signing(&clock)).err();
+    assert!(matches!(refused, Some(ProjectorError::Differs { signed: 1, log: 6 })), "{refused:?}");
+    store.append(&[(3, stored)], true).unwrap();
+    let (committer, thread) = Committer::start(store, signing(&clock)).unwrap();
+    assert_eq!(signed_size(committer.sign().await.unwrap().as_deref()), Some(6));
+    committer.stop().await;
+    drop(committer);
+    thread.join().unwrap();
 }

@@ -144,9 +144,14 @@ impl Writer {
         let alive = self.shared.clock.now().max(self.last_recorded_at);
         let last = self.shared.checkpoint();
         let next = match &self.shared.signer {
-            Some(signer) => self.checkpoint_after(last.as_deref(), signer)?,
-            None => None,
+            Some(signer) => self.checkpoint_after(last.as_deref(), signer),
+            None => Ok(None),
         };
+        // How far the log is synced is kept all the same. The next time it is tried again.
+        let next = next.unwrap_or_else(|error| {
+            tracing::error!(error = with_causes(&error), "no checkpoint could be signed");
+            None
+        });
         let text = match &next {
             Some(next) => Some(next.to_string()),
             None => last.map(|last| last.to_string()),
@@ -177,6 +182,10 @@ impl Writer {
             Some(tree) => tree.clone(),
             None => tree::frontier(&self.store.snapshot(), self.next_seq)?,
         };
+        if tree.size() != self.synced {
+            return Err(ProjectorError::TreeSize { size: tree.size(), seq: self.synced });
+        }
+        fail::fail_point!("sign", |_| Err(ProjectorError::Sign("a failpoint".to_owned())));
         signer.sign(tree.head()).map(Some)
     }
 
