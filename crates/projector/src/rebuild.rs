@@ -4,12 +4,15 @@ use std::ops::ControlFlow;
 
 use event::codec::{decode, decode_to_fold};
 use event::{Seq, Stopwatch};
+use evidence::Entry;
 use store::{RowChanges, Store, digest, with_causes};
+use tlog::Frontier;
 
 use crate::error::ProjectorError;
 use crate::fold::FOLD_VERSION;
 use crate::memory::Memory;
 use crate::overlay::{Changed, Overlay};
+use crate::signer::unverified_checkpoint;
 use crate::tree::fold_stored;
 
 /// Publish after so many changed rows, or so many bytes of them. Rows that many events change are written
@@ -124,12 +127,32 @@ fn publish<'a>(
     move || Ok(changed.publish(store, next, FOLD_VERSION)?)
 }
 
-/// Reads the whole log, so that rows are cleared only when they can be made again.
+/// Reads the whole log and compares it with the last checkpoint, so that rows are cleared only when they
+/// can be made again. The rows of an altered log tell which event it is.
 fn check_log(store: &Store) -> Result<(), ProjectorError> {
-    store.scan_log(0, |seq, bytes| {
-        decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+    let signed = unverified_checkpoint(store)?.map(|signed| *signed.unverified().head());
+    let mut tree = Frontier::new();
+    let check = |tree: &Frontier| match signed {
+        Some(signed) if signed.size == tree.size() && signed.root != tree.root() => {
+            Err(ProjectorError::Contradicted { signed: signed.size })
+        }
+        Some(_) | None => Ok(()),
+    };
+    store.scan_log(0, |seq, stored| -> Result<_, ProjectorError> {
+        check(&tree)?;
+        let entry = decode(seq, stored)
+            .and_then(|event| Entry::of_event(store.log_id(), &event, stored))
+            .map_err(|source| ProjectorError::Event { seq, source })?;
+        tree.append(entry.leaf());
         Ok(ControlFlow::Continue(()))
-    })
+    })?;
+    check(&tree)?;
+    match signed {
+        Some(signed) if signed.size > tree.size() => {
+            Err(ProjectorError::BelowCheckpoint { signed: signed.size, log: tree.size() })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What a rebuild found.
@@ -152,8 +175,8 @@ pub struct Rebuilt {
 /// Makes all rows again from the log, and compares them with the old rows if those can be read.
 ///
 /// # Errors
-/// As [`catch_up`], except that unreadable rows are no error. If the log cannot be read to its end, the
-/// old rows stay as they are.
+/// As [`catch_up`], except that unreadable rows are no error. If the log cannot be read to its end, or is
+/// not what the last checkpoint says, the old rows stay as they are.
 pub fn rebuild(
     store: &Store,
     mut progress: impl FnMut(Seq, Seq),
@@ -283,6 +306,41 @@ mod tests {
         let error = rebuild(&store, |_, _| ()).unwrap_err();
         assert!(matches!(error, ProjectorError::Event { seq: 4, .. }), "{error}");
         assert_eq!(all_rows(&store), before);
+    }
+
+    #[test]
+    fn the_rows_of_a_log_that_is_not_what_was_signed_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 9);
+        catch_up(&store, |_, _| ()).unwrap();
+        let name = tlog::KeyName::parse("log.example/a").unwrap();
+        let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [1; 32]).unwrap();
+        let keep = |size| {
+            let head = crate::tree::frontier(&store.snapshot(), size).unwrap().head();
+            let checkpoint = tlog::Checkpoint::new("log.example/a", head).unwrap();
+            let signed = tlog::SignedCheckpoint::sign(checkpoint, &key).unwrap();
+            store.keep(size, Timestamp(0), Some(signed.to_string())).unwrap();
+        };
+        let altered = [(4, encode(&Event { seq: 4, ..added(40) }).unwrap())];
+        let original = [(4, store.event_bytes(4).unwrap().unwrap())];
+        let before = all_rows(&store);
+        for size in [9, 5] {
+            keep(size);
+            store.append(&altered, false).unwrap();
+            let error = rebuild(&store, |_, _| ()).unwrap_err();
+            assert!(
+                matches!(error, ProjectorError::Contradicted { signed } if signed == size),
+                "{error}"
+            );
+            assert_eq!(all_rows(&store), before);
+            store.append(&original, false).unwrap();
+            rebuild(&store, |_, _| ()).unwrap();
+        }
+        // Behind the checkpoint the log is what counts.
+        keep(4);
+        store.append(&altered, false).unwrap();
+        rebuild(&store, |_, _| ()).unwrap();
+        assert_ne!(all_rows(&store), before);
     }
 
     #[test]
