@@ -168,7 +168,8 @@ fn a_log_that_was_rewritten_without_the_key_is_found_each_time() {
         if events == original.events {
             continue; // two equal events were swapped
         }
-        let data = original.forge(&format!("forged-{turn}"), &events, Some(original.kept.to_string()));
+        let data =
+            original.forge(&format!("forged-{turn}"), &events, Some(original.kept.to_string()));
         let told = format!("{turn}: {name} at {seq}");
         // With nothing but the folder: the kept checkpoint does not fit.
         let found = original.verify(&data, false).unwrap_err();
@@ -257,7 +258,11 @@ fn a_checkpoint_that_the_key_did_not_sign_is_not_believed() {
     let (_, signature) = original.kept.to_string().split_once("\n\n").map(owned).unwrap();
     let cases = [
         ("signed by another key", Some(by_other.clone()), "no known key signed the note"),
-        ("another signature", Some(format!("{text}\n\n{signature}")), "a signature is not by the key"),
+        (
+            "another signature",
+            Some(format!("{text}\n\n{signature}")),
+            "a signature is not by the key",
+        ),
         ("dropped", None, "has no checkpoint"),
     ];
     for (what, kept, words) in cases {

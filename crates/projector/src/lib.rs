@@ -72,7 +72,7 @@ pub use scrub::{Scrubbed, Scrubbing, scrub};
 pub use set::{MemberSince, SetChange, SetSize, Stay};
 pub use signer::{Signer, SignerError, kept_checkpoint, unverified_checkpoint};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
-pub use tree::TileRows;
+pub use tree::{ScrubbedTiles, TileRows};
 pub use unsettled::{Doubt, Settled};
 pub use verify::{Extent, Fault, Verified, verify};
 pub use view::{NameHolder, NamesAt, Order, View, identity_sha256, seq_at, token_sha256};

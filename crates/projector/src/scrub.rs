@@ -15,7 +15,7 @@ const PIECE_BYTES: usize = 1 << 20;
 /// What a scrub read and found.
 #[derive(Default, Debug)]
 pub struct Scrubbed {
-    /// What the log is; `None` if the scrub was stopped before its end, or could not read the tree.
+    /// What the log is; `None` if the scrub was stopped before its end.
     pub log: Option<Verified>,
     /// Rows read.
     pub rows: u64,
@@ -63,18 +63,26 @@ pub fn scrub(
     };
     let extent = Extent { size, folded, checkpoints, links: false };
     match verify(store, &extent, |events, size, bytes| pace(Scrubbing { events, size, bytes })) {
-        Ok(None) => return Ok(Scrubbed { broken_off: true, ..done }),
-        Ok(Some(verified)) => {
+        None => return Ok(Scrubbed { broken_off: true, ..done }),
+        Some(verified) => {
             for fault in &verified.faults {
                 match fault {
-                    Fault::Rows { .. } => store.note_rows_damage(fault),
-                    _ => store.note_log_damage(fault),
+                    Fault::Rows { .. } | Fault::RowsUnreadable { .. } => {
+                        store.note_rows_damage(fault);
+                    }
+                    Fault::Unreadable { .. }
+                    | Fault::Altered { .. }
+                    | Fault::Between { .. }
+                    | Fault::SignedAnew { .. }
+                    | Fault::OtherHistory { .. }
+                    | Fault::Differs { .. }
+                    | Fault::Truncated { .. }
+                    | Fault::Time { .. }
+                    | Fault::Link { .. } => store.note_log_damage(fault),
                 }
             }
             done.log = Some(verified);
         }
-        // Found again below, where the rows are read.
-        Err(error) => done.damaged_rows = Some(error),
     }
     let mut from = vec![];
     loop {

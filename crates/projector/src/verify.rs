@@ -1,20 +1,23 @@
 //! Verifies that the log is what was signed.
 //!
 //! Every event is read, decoded and hashed anew, and the tree over them is compared with each checkpoint
-//! that is known. Where they differ, the rows of the tree tell which event was altered, unless they were
-//! made anew too: then the event lies between two checkpoints.
+//! that is known, and with the rows of the tree. From the first event on whose hash the rows have otherwise,
+//! a second tree takes the hashes of the rows. Where the first one is not what was signed, and the second is,
+//! that event was altered. Where neither is, the rows were made anew too: then the event lies between two
+//! checkpoints.
 
 use std::collections::HashMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use event::codec::decode;
 use event::{Application, Event, LinkKind, Number, Seq, Timestamp};
 use evidence::Entry;
 use foldhash::fast::RandomState;
-use store::{Store, StoreError, key};
-use tlog::{Frontier, Hash, ReadTile, TILE_WIDTH, Tile, TreeHead, read_frontier};
+use store::{Store, StoreError};
+use tlog::{Frontier, Hash, TileHash, TreeHead};
 
 use crate::error::ProjectorError;
+use crate::tree::stored_hashes;
 
 /// Hashes of the tree's rows that are read at once.
 const HASHES_PER_READ: u64 = 4_096;
@@ -60,8 +63,37 @@ pub enum Fault {
     Between {
         /// The first event behind the last checkpoint that agrees.
         from: Seq,
-        /// Events in the checkpoint that does not.
+        /// Events in the checkpoint that does not, above `from`.
         to: Seq,
+    },
+    /// The events differ from those that were signed, and a later checkpoint agrees with them.
+    #[error(
+        "the events {from} to {} are not those that were signed at first, and a later checkpoint agrees \
+         with them: the log was written and signed anew", to - 1
+    )]
+    SignedAnew {
+        /// The first event that may differ.
+        from: Seq,
+        /// The event behind the last of them, above `from`.
+        to: Seq,
+    },
+    /// A checkpoint contradicts another one of the same size, or the tree without events.
+    #[error(
+        "a checkpoint of {signed} events is of another history: another one of as many events agrees with \
+         the log"
+    )]
+    OtherHistory {
+        /// Events in the checkpoint.
+        signed: u64,
+    },
+    /// An event that no checkpoint covers is not the one of which the rows have the hash.
+    #[error(
+        "event {seq} is not the one of which the rows have the hash, and no checkpoint covers it: either \
+         was altered"
+    )]
+    Differs {
+        /// Its place. Later ones may be altered too.
+        seq: Seq,
     },
     /// The log ends before a checkpoint.
     #[error("the log ends after {log} events, and a checkpoint of {signed} was signed")]
@@ -86,8 +118,16 @@ pub enum Fault {
     /// The rows of the tree are not those of the log, which agrees with the checkpoints.
     #[error("the rows of the tree differ from the log at event {seq}: run `provlog rebuild`")]
     Rows {
-        /// The first event whose hash they have wrong.
+        /// The first event at which they are wrong.
         seq: Seq,
+    },
+    /// The rows of the tree cannot be read. The log was verified without them from there on.
+    #[error("the rows of the tree cannot be read at event {seq}: {why}")]
+    RowsUnreadable {
+        /// The first event that was not compared with them.
+        seq: Seq,
+        /// Why, in one line.
+        why: String,
     },
 }
 
@@ -106,28 +146,25 @@ pub struct Extent {
 }
 
 /// Verifies the log. After each piece `pace` is called with the events read so far, how many there are, and
-/// the bytes of the piece; it may sleep, or break off. Reads past the block cache.
-///
-/// # Errors
-/// When the rows of the tree cannot be read. `None` when it was broken off.
+/// the bytes of the piece; it may sleep, or break off. Reads past the block cache. `None` when it was broken
+/// off.
 pub fn verify(
     store: &Store,
     extent: &Extent,
     mut pace: impl FnMut(Seq, Seq, usize) -> ControlFlow<()>,
-) -> Result<Option<Verified>, ProjectorError> {
+) -> Option<Verified> {
     let mut anchors = extent.checkpoints.clone();
     anchors.sort_by_key(|head| head.size);
     let mut waiting = anchors.iter().peekable();
     let mut run = Run {
         store,
-        folded: extent.folded,
         tree: Frontier::new(),
         covered: 0,
         uncovered_since: None,
-        suspect: None,
+        contradicted: None,
         last: Timestamp(i64::MIN),
         links: extent.links.then(HashMap::default),
-        rows: LeafRows { store, first: 0, hashes: vec![] },
+        rows: RowsCompared::new(store, extent.folded),
         faults: vec![],
     };
     let mut is_cut = false;
@@ -146,71 +183,60 @@ pub fn verify(
             bytes += stored.len();
             run.take(seq, stored)
         });
-        match read {
-            Ok(_) => {}
-            Err(Stopped::Rows(error)) => return Err(error),
-            Err(Stopped::Log(why)) => {
-                run.faults.push(Fault::Unreadable { seq: run.tree.size(), why });
-                is_cut = true;
-            }
+        if let Err(Unreadable(why)) = read {
+            run.faults.push(Fault::Unreadable { seq: run.tree.size(), why });
+            is_cut = true;
         }
         if pace(run.tree.size(), extent.size, bytes).is_break() {
-            return Ok(None);
+            return None;
         }
     }
     let beyond = anchors.last().filter(|head| head.size > extent.size && !is_cut);
     if let Some(TreeHead { size: signed, .. }) = beyond {
         run.faults.push(Fault::Truncated { log: extent.size, signed: *signed });
     }
-    Ok(Some(run.finish()))
+    Some(run.finish())
 }
 
-/// Why reading the log stopped.
-enum Stopped {
-    /// Rows of the tree cannot be read.
-    Rows(ProjectorError),
-    /// An event is missing, or cannot be read or decoded: why, in one line.
-    Log(String),
-}
+/// An event is missing, or cannot be read or decoded: why, in one line.
+struct Unreadable(String);
 
-impl From<StoreError> for Stopped {
-    fn from(error: StoreError) -> Stopped {
-        Stopped::Log(store::with_causes(&error))
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Unreadable {
+        Unreadable(store::with_causes(&error))
     }
 }
 
 /// A verification under way.
 struct Run<'a> {
     store: &'a Store,
-    folded: Seq,
     tree: Frontier,
     /// Events covered by the last checkpoint that agrees.
     covered: u64,
     /// When the first event behind it was recorded.
     uncovered_since: Option<Timestamp>,
-    /// The first event since then whose hash is not that of the rows.
-    suspect: Option<Seq>,
+    /// The size of the first checkpoint that does not agree, and what that means unless a later one does.
+    contradicted: Option<(u64, Fault)>,
     last: Timestamp,
     /// The last event that changed a thing, if links are checked.
     links: Option<HashMap<(Application, LinkKind, Number), Seq, RandomState>>,
-    rows: LeafRows<'a>,
+    rows: RowsCompared<'a>,
     faults: Vec<Fault>,
 }
 
 impl Run<'_> {
     /// Takes in the next event.
-    fn take(&mut self, seq: Seq, stored: &[u8]) -> Result<(), Stopped> {
+    fn take(&mut self, seq: Seq, stored: &[u8]) -> Result<(), Unreadable> {
         let decoded = decode(seq, stored).and_then(|event| {
             let entry = Entry::of_event(self.store.log_id(), &event, stored)?;
             Ok((event, entry))
         });
-        let (event, entry) = decoded.map_err(|error| Stopped::Log(store::with_causes(&error)))?;
-        let leaf = entry.leaf();
-        let compares = self.suspect.is_none() && seq < self.folded;
-        if compares && self.rows.leaf(seq).map_err(Stopped::Rows)? != Some(leaf) {
-            self.suspect = Some(seq);
+        let (event, entry) = decoded.map_err(|error| Unreadable(store::with_causes(&error)))?;
+        if let Err(error) = self.rows.append(&mut self.tree, entry.leaf()) {
+            // Without them the log can still be compared with the checkpoints.
+            self.rows.end_at(seq);
+            self.fault(Fault::RowsUnreadable { seq, why: store::with_causes(&error) });
         }
-        self.tree.append(leaf);
         if event.header.recorded_at < self.last {
             self.fault(Fault::Time { seq });
         }
@@ -246,36 +272,44 @@ impl Run<'_> {
 
     /// Compares the tree so far with what was signed of it.
     fn compare(&mut self, signed: &TreeHead) {
+        let size = signed.size;
         if self.tree.root() == signed.root {
-            if let Some(seq) = self.suspect.take() {
+            match self.contradicted.take() {
+                Some((signed, _)) if signed == size => self.fault(Fault::OtherHistory { signed }),
+                Some((_, Fault::Altered { seq })) => {
+                    self.fault(Fault::SignedAnew { from: seq, to: seq + 1 });
+                }
+                Some((to, _)) => self.fault(Fault::SignedAnew { from: self.covered, to }),
+                None => {}
+            }
+            if let Some(seq) = self.rows.is_right() {
                 self.fault(Fault::Rows { seq });
             }
-            self.covered = signed.size;
+            self.covered = size;
             self.uncovered_since = None;
-            return;
-        }
-        // If the rows of the tree are those that were signed, they tell which event is not.
-        let by_rows = read_frontier(&ScrubbedTiles(self.store), signed.size);
-        match (by_rows, self.suspect) {
-            (Ok(tree), Some(seq)) if tree.root() == signed.root => {
-                self.fault(Fault::Altered { seq });
-            }
-            _ => self.fault(Fault::Between { from: self.covered, to: signed.size }),
+        } else if self.covered == size {
+            self.fault(Fault::OtherHistory { signed: size });
+        } else if self.contradicted.is_none() {
+            // No later one agrees because of the same event.
+            let fault = match self.rows.suspect {
+                Some(seq) if self.rows.has_root(signed.root) => Fault::Altered { seq },
+                _ => Fault::Between { from: self.covered, to: size },
+            };
+            self.contradicted = Some((size, fault));
         }
     }
 
     fn finish(mut self) -> Verified {
-        let is_explained = self.faults.iter().any(|fault| {
-            matches!(
-                fault,
-                Fault::Altered { .. } | Fault::Between { .. } | Fault::Unreadable { .. }
-            )
-        });
-        // Behind the last checkpoint nothing tells which of the two is right.
-        if let Some(seq) = self.suspect
-            && !is_explained
-        {
-            self.fault(Fault::Altered { seq });
+        let is_cut = self.faults.iter().any(|fault| matches!(fault, Fault::Unreadable { .. }));
+        match self.contradicted.take() {
+            Some((_, fault)) => self.fault(fault),
+            None if is_cut => {}
+            // Behind the last checkpoint nothing tells which of the two is right.
+            None => match (self.rows.suspect, self.rows.above) {
+                (Some(seq), _) => self.fault(Fault::Differs { seq }),
+                (None, Some(seq)) => self.fault(Fault::Rows { seq }),
+                (None, None) => {}
+            },
         }
         Verified {
             head: self.tree.head(),
@@ -286,55 +320,102 @@ impl Run<'_> {
     }
 }
 
-/// The hashes of events in the rows of the tree, read in pieces.
-struct LeafRows<'a> {
+/// What the rows of the tree say of the events so far.
+struct RowsCompared<'a> {
     store: &'a Store,
-    /// The event of the first of `hashes`.
-    first: Seq,
+    /// How many events they have.
+    end: Seq,
+    /// The first event since the last checkpoint that agrees whose hash they have otherwise.
+    suspect: Option<Seq>,
+    /// The tree of the hashes that they have, from that event on; `None` too if they lack one.
+    tree: Option<Frontier>,
+    /// The first event since then, without a suspect, that completes a tile whose hash they have otherwise.
+    above: Option<Seq>,
+    /// By level.
+    read: Vec<ReadHashes>,
+}
+
+/// Hashes of one level that were read.
+#[derive(Default)]
+struct ReadHashes {
+    /// The index of the first.
+    first: u64,
     hashes: Vec<Option<Hash>>,
 }
 
-impl LeafRows<'_> {
-    fn leaf(&mut self, seq: Seq) -> Result<Option<Hash>, ProjectorError> {
-        if seq < self.first || seq >= self.first + self.hashes.len() as u64 {
-            self.first = seq;
-            self.hashes = hashes(self.store, 0, seq..seq + HASHES_PER_READ)?;
-        }
-        Ok(self.hashes[(seq - self.first) as usize])
+impl RowsCompared<'_> {
+    fn new(store: &Store, end: Seq) -> RowsCompared<'_> {
+        RowsCompared { store, end, suspect: None, tree: None, above: None, read: vec![] }
     }
-}
 
-/// The tiles, read past the block cache.
-struct ScrubbedTiles<'a>(&'a Store);
-
-impl ReadTile for ScrubbedTiles<'_> {
-    type Error = ProjectorError;
-
-    fn read_tile(&self, tile: Tile, places: &mut [Hash]) -> Result<(), ProjectorError> {
-        let first = tile.index() * u64::from(TILE_WIDTH);
-        let found = hashes(self.0, tile.level(), first..first + places.len() as u64)?;
-        for (place, hash) in places.iter_mut().zip(found) {
-            *place = hash.ok_or(ProjectorError::Tile { tile })?;
+    /// Appends the hash of an event to the tree of the log, and compares all that it adds with the rows. The
+    /// tree has it also when the rows cannot be read.
+    fn append(&mut self, tree: &mut Frontier, leaf: Hash) -> Result<(), ProjectorError> {
+        let seq = tree.size();
+        let row = if seq < self.end { self.hash(0, seq) } else { Ok(None) };
+        if let Ok(row) = row
+            && seq < self.end
+            && (row != Some(leaf) || self.suspect.is_some())
+        {
+            if self.suspect.is_none() {
+                self.suspect = Some(seq);
+                self.tree = Some(tree.clone());
+            }
+            match (&mut self.tree, row) {
+                (Some(tree), Some(row)) => tree.append(row),
+                (tree, _) => *tree = None,
+            }
+        }
+        let mut above = vec![];
+        tree.append_to_tiles(leaf, |gained| {
+            if gained.level > 0 {
+                above.push(gained);
+            }
+        });
+        if seq >= self.end {
+            self.tree = None;
+            return Ok(());
+        }
+        row?;
+        for TileHash { level, index, hash } in above {
+            let is_wrong = self.hash(level, index)? != Some(hash);
+            if is_wrong && self.suspect.is_none() && self.above.is_none() {
+                self.above = Some(seq);
+            }
         }
         Ok(())
     }
-}
 
-/// The hashes of a level in the rows; `None` where there is no row.
-fn hashes(
-    store: &Store,
-    level: u8,
-    indexes: Range<u64>,
-) -> Result<Vec<Option<Hash>>, ProjectorError> {
-    let mut hashes = vec![None; (indexes.end - indexes.start) as usize];
-    store.scrub_range(&key::tile_hashes(level, &indexes), |key, value| {
-        let index = key.last_chunk::<8>().map(|index| u64::from_be_bytes(*index));
-        let place = index.and_then(|index| hashes.get_mut((index - indexes.start) as usize));
-        if let Some(place) = place {
-            *place = value.try_into().ok().map(Hash::new);
+    /// Compares nothing from this event on.
+    fn end_at(&mut self, seq: Seq) {
+        self.end = seq;
+        self.tree = None;
+    }
+
+    /// Whether the tree with the hashes of the rows has this root.
+    fn has_root(&self, root: Hash) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.root() == root)
+    }
+
+    /// The log is what was signed. Returns the first event at which the rows are not, if they are not.
+    fn is_right(&mut self) -> Option<Seq> {
+        self.tree = None;
+        let (suspect, above) = (self.suspect.take(), self.above.take());
+        suspect.into_iter().chain(above).min()
+    }
+
+    fn hash(&mut self, level: u8, index: u64) -> Result<Option<Hash>, ProjectorError> {
+        let place = usize::from(level);
+        if self.read.len() <= place {
+            self.read.resize_with(place + 1, ReadHashes::default);
         }
-    })?;
-    Ok(hashes)
+        let read = &mut self.read[place];
+        if index < read.first || index >= read.first + read.hashes.len() as u64 {
+            read.first = index;
+            read.hashes = stored_hashes(self.store, level, index..index + HASHES_PER_READ)?;
+        }
+        Ok(self.read[place].hashes[(index - self.read[place].first) as usize])
+    }
 }
 
 #[cfg(test)]

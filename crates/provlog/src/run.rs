@@ -120,7 +120,8 @@ pub struct ServerConfig {
     pub profiles: Profiles,
     /// Requests are refused while less of the disk is free.
     pub disk_reserve_bytes: u64,
-    /// The rate of the background scrub of log and rows; 0 for none.
+    /// The rate at which log and rows are read and verified in the background; 0 for only when somebody
+    /// asks.
     pub scrub_bytes_per_second: u64,
     /// The clock that stamps events.
     pub clock: Clock,

@@ -9,8 +9,8 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use event::LogId;
-use rustix::fs::OFlags;
 use projector::{Signer, SignerError};
+use rustix::fs::OFlags;
 use tlog::{KEY_BYTES, KEY_TEXT_BYTES_MAX, KeyError, KeyKind, KeyName, SignerKey, VerifierKey};
 
 /// The key that a first start makes, in the data folder.
@@ -191,7 +191,9 @@ pub(crate) fn copy(data: &Path, into: &Path) -> Result<(), SigningError> {
     match read_own(data) {
         Ok(key) => store::replace_file(&path, format!("{}\n", key.secret_text()).as_bytes())
             .map_err(|source| SigningError::File { path, source }),
-        Err(SigningError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(SigningError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }
@@ -288,7 +290,9 @@ mod tests {
         for mode in [0o640, 0o604, 0o620] {
             private(mode);
             let error = keys.signer(folder.path(), log(), true, [3; 32]).unwrap_err();
-            assert!(matches!(&error, SigningError::NotPrivate { mode: found, .. } if *found == mode));
+            assert!(
+                matches!(&error, SigningError::NotPrivate { mode: found, .. } if *found == mode)
+            );
         }
         private(0o600);
         std::fs::write(&path, "no key").unwrap();

@@ -162,25 +162,31 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
         known.push((file.display().to_string(), *signed(file, &keys)?.unverified().head()));
     }
     let store = open(&args.data)?;
-    projector::catch_up(&store, progress()).map_err(failed)?;
+    let unfolded = match projector::catch_up(&store, progress()) {
+        Ok(_) => None,
+        // The log is verified all the same, as far as there are rows with their help.
+        Err(error) if error.is_row_damage() => Some(store::with_causes(&error)),
+        Err(error) => return Err(failed(error)),
+    };
     if let Some(kept) = kept_checkpoint(&store, &keys)? {
         known.push(("the kept file".to_owned(), kept));
     }
     let size = store.log_size().map_err(failed)?;
     let checkpoints = known.iter().map(|(_, head)| *head).collect();
-    let extent = Extent { size, folded: size, checkpoints, links: true };
+    let folded = store.snapshot().watermark().ok().flatten().map_or(0, |(folded, _)| folded);
+    let extent = Extent { size, folded: folded.min(size), checkpoints, links: true };
     let mut shown = progress();
     let verified = projector::verify(&store, &extent, |reached, size, _| {
         shown(reached, size);
         ControlFlow::Continue(())
     });
-    let verified =
-        verified.map_err(failed)?.unwrap_or_else(|| unreachable!("nothing breaks it off"));
+    let verified = verified.unwrap_or_else(|| unreachable!("nothing breaks it off"));
     output.print(&format!(
         "events         {}\nroot           {}\ncovered        {}\n",
         verified.head.size, verified.head.root, verified.covered
     ))?;
     let mut lines: Vec<String> = verified.faults.iter().map(Fault::to_string).collect();
+    lines.extend(unfolded);
     if let Some((since, last)) = verified.uncovered
         && lines.is_empty()
         && last.0 - since.0 > UNCOVERED_MAX_US

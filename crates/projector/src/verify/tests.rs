@@ -5,7 +5,7 @@ use event::{
     Changes, Content, Effect, Fact, Header, Lifecycle, Method, Operation, Part, RecorderStopped,
     ResourceType, Route, Structure, Values,
 };
-use store::{Options, ReadRows as _};
+use store::{Options, ReadRows as _, key};
 
 use super::*;
 use crate::overlay::Overlay;
@@ -89,7 +89,7 @@ fn head(store: &Store, size: Seq) -> TreeHead {
 
 fn whole(store: &Store, size: Seq, checkpoints: &[TreeHead]) -> Verified {
     let extent = Extent { size, folded: size, checkpoints: checkpoints.to_vec(), links: true };
-    verify(store, &extent, |_, _, _| ControlFlow::Continue(())).unwrap().unwrap()
+    verify(store, &extent, |_, _, _| ControlFlow::Continue(())).unwrap()
 }
 
 fn faults(store: &Store, checkpoints: &[TreeHead]) -> Vec<Fault> {
@@ -118,7 +118,7 @@ fn a_log_as_it_was_recorded_has_no_fault() {
     );
     assert_eq!(verified.uncovered, Some((Timestamp(257_000), Timestamp(299_000))));
     let extent = Extent { size: EVENTS, folded: EVENTS, checkpoints: vec![], links: false };
-    let broken_off = verify(store, &extent, |_, _, _| ControlFlow::Break(())).unwrap();
+    let broken_off = verify(store, &extent, |_, _, _| ControlFlow::Break(()));
     assert_eq!(broken_off, None);
 }
 
@@ -130,9 +130,95 @@ fn an_altered_event_is_named() {
         let anchors = [200, EVENTS].map(|size| head(store, size));
         store.append(&[(seq, altered(&log, seq))], false).unwrap();
         assert_eq!(faults(store, &anchors), [Fault::Altered { seq }]);
-        // Without any checkpoint too, as long as the rows are as they were.
-        assert_eq!(faults(store, &[]), [Fault::Altered { seq }]);
+        // Without any checkpoint nothing tells whether it is the event or its hash in the rows.
+        assert_eq!(faults(store, &[]), [Fault::Differs { seq }]);
+        assert_eq!(
+            faults(store, &anchors[..1]),
+            match seq {
+                0..200 => [Fault::Altered { seq }],
+                _ => [Fault::Differs { seq }],
+            }
+        );
     }
+}
+
+/// The rows blame an event that is as it was, and the hash of the altered one fits.
+#[test]
+fn an_innocent_event_is_not_named() {
+    let log = log();
+    for (innocent, seq) in [(3, 150), (150, 3), (210, 400), (650, 400)] {
+        let Copy { store, .. } = &store(&log);
+        let anchors = [200, EVENTS].map(|size| head(store, size));
+        let stored = altered(&log, seq);
+        let leaf = Entry::of_stored(store.log_id(), seq, &stored).unwrap().leaf();
+        store.append(&[(seq, stored)], false).unwrap();
+        let rows = [
+            (key::tile_hash(0, seq), Some(leaf.as_bytes().to_vec())),
+            (key::tile_hash(0, innocent), Some(vec![7; 32])),
+        ];
+        store.publish(&rows.into(), EVENTS, crate::fold::FOLD_VERSION).unwrap();
+        let (from, to) = if seq < 200 { (0, 200) } else { (200, EVENTS) };
+        let found = faults(store, &anchors);
+        assert!(found.contains(&Fault::Between { from, to }), "{innocent}, {seq}: {found:?}");
+        let names = |fault: &Fault| matches!(fault, Fault::Altered { .. } | Fault::Differs { .. });
+        assert!(!found.iter().any(names), "{innocent}, {seq}: {found:?}");
+    }
+}
+
+/// Of two checkpoints that contradict each other one is of another history, whichever comes first.
+#[test]
+fn checkpoints_that_contradict_each_other_are_told() {
+    let Copy { store, .. } = &store(&log());
+    let (small, whole) = (head(store, 200), head(store, EVENTS));
+    let other = |size| TreeHead { size, root: Hash::of_leaf(b"another") };
+    for anchors in [[small, other(200)], [other(200), small]] {
+        assert_eq!(faults(store, &anchors), [Fault::OtherHistory { signed: 200 }]);
+    }
+    let anew = Fault::SignedAnew { from: 100, to: 200 };
+    assert_eq!(faults(store, &[head(store, 100), other(200), other(300), whole]), [anew]);
+    for anchors in [vec![other(0)], vec![TreeHead::EMPTY, other(0)], vec![other(0), whole]] {
+        assert_eq!(faults(store, &anchors), [Fault::OtherHistory { signed: 0 }]);
+    }
+    assert_eq!(faults(store, &[small, other(EVENTS)]), [Fault::Between { from: 200, to: EVENTS }]);
+    for fault in faults(store, &[other(1)]) {
+        assert!(fault.to_string().starts_with("the events 0 to 0 "), "{fault}");
+    }
+}
+
+/// Nothing can be read of the rows from some place on; the log is compared with what was signed all the same.
+#[test]
+fn rows_that_cannot_be_read_do_not_stop_the_verification() {
+    let log = log();
+    let Copy { store, _folder: folder } = store(&log);
+    let anchors = [200, EVENTS].map(|size| head(&store, size));
+    store.compact().unwrap();
+    store.keep(EVENTS, Timestamp(0), None).unwrap();
+    drop(store);
+    let tables: Vec<_> = std::fs::read_dir(folder.path().join("db"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sst"))
+        .collect();
+    let mut without_rows = 0;
+    for (table, part) in tables.iter().flat_map(|table| (1..8).map(move |part| (table, part))) {
+        let whole = std::fs::read(table).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() * part / 8] ^= 1;
+        std::fs::write(table, flipped).unwrap();
+        if let Ok(store) = Store::open(folder.path(), &Options::default(), 7) {
+            let verified = self::whole(&store, EVENTS, &anchors);
+            match &verified.faults[..] {
+                [Fault::RowsUnreadable { seq, .. }] => {
+                    assert_eq!((verified.covered, *seq < EVENTS), (EVENTS, true));
+                    without_rows += 1;
+                }
+                [Fault::Unreadable { .. }] | [] => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        std::fs::write(table, whole).unwrap();
+    }
+    assert!(without_rows > 0);
 }
 
 /// The rows of the tree were made anew, so that they fit the altered event.
@@ -180,13 +266,17 @@ fn events_that_change_places_that_are_damaged_or_missing_are_named() {
 fn rows_of_the_tree_that_differ_are_told_apart_from_the_log() {
     let Copy { store, .. } = &store(&log());
     let anchors = [head(store, EVENTS)];
-    for seq in [0, 299, EVENTS - 1] {
-        let key = key::tile_hash(0, seq);
+    for (level, index, seq) in
+        [(0, 0, 0), (0, 299, 299), (0, EVENTS - 1, EVENTS - 1), (1, 0, 255), (1, 1, 511)]
+    {
+        let key = key::tile_hash(level, index);
         let was = store.snapshot().get(&key).unwrap();
         for value in [Some(vec![7; 32]), None] {
             let version = crate::fold::FOLD_VERSION;
             store.publish(&[(key.clone(), value)].into(), EVENTS, version).unwrap();
             assert_eq!(faults(store, &anchors), [Fault::Rows { seq }]);
+            let behind = if level == 0 { Fault::Differs { seq } } else { Fault::Rows { seq } };
+            assert_eq!(faults(store, &[]), [behind]);
         }
         store.publish(&[(key, was)].into(), EVENTS, crate::fold::FOLD_VERSION).unwrap();
     }
