@@ -87,6 +87,8 @@ pub enum Error {
     Commit(#[from] CommitError),
     #[error(transparent)]
     Read(#[from] ProjectorError),
+    #[error("no checkpoint could be signed: the log lines of the server say why")]
+    NotSigned,
     #[error("{0} in the log cannot be read")]
     Damaged(&'static str),
     #[error(transparent)]
@@ -258,7 +260,8 @@ impl Error {
                 | CommitError::RowsDamaged
                 | CommitError::LogDamaged
                 | CommitError::Stopped,
-            ) => ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE),
+            )
+            | Error::NotSigned => ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE),
             Error::Commit(CommitError::Defect)
             | Error::Read(_)
             | Error::Damaged(_)

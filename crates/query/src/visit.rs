@@ -444,7 +444,8 @@ impl Visit<'_> {
         })
     }
 
-    /// How many events the record has. Readers of one application must not be told.
+    /// How many events the record has. Answers to readers of one application do not depend on it, although
+    /// checkpoints tell it to everybody.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.reading.record.size

@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use super::ask::Ask;
 use super::operations::found;
 use super::question::{NamesOf, read_act};
-use super::tlog::NO_CHECKPOINT;
+use super::tlog::signed_now;
 use crate::Query;
 use crate::answer::Told;
 use crate::error::Error;
@@ -49,7 +49,7 @@ async fn checkpoint(query: &Query, seq: Seq) -> Result<Arc<SignedCheckpoint>, Er
     if let Some(signed) = witnessed.or_else(|| query.committer.checkpoint().filter(covers)) {
         return Ok(signed);
     }
-    query.committer.sign().await?.filter(covers).ok_or(NO_CHECKPOINT)
+    Some(signed_now(query).await?).filter(covers).ok_or(Error::NotSigned)
 }
 
 fn made(query: &Query, seq: Seq, signed: &SignedCheckpoint) -> Result<Proof, Error> {

@@ -1,7 +1,7 @@
 //! The log's tree in the layout of C2SP tlog-tiles, so that public tools read it.
 //!
 //! The checkpoint and the hashes need no token and leave no event: they tell no more than how many events
-//! there are. Entries tell when something of which kind happened in which application, so they need a
+//! there are, which nobody is kept from. Entries tell when something of which kind happened in which application, so they need a
 //! token that may read everything, and reading them is recorded. Nothing beyond the last checkpoint is
 //! shown.
 
@@ -15,7 +15,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number, Seq};
 use evidence::Entry;
-use projector::{ProjectorError, Signer, TileRows};
+use projector::{ProjectorError, ScrubbedTiles, Signer};
 use tlog::{EntryBundle, Hash, ReadTile as _, SignedCheckpoint, TILE_WIDTH, Tile, push_entry};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -31,11 +31,18 @@ const PREFIX: &str = "/tlog/";
 /// Tiles that are read at once. They need no token, so they are not let in front of questions.
 static TILES: Semaphore = Semaphore::const_new(2);
 
-pub(super) const NO_CHECKPOINT: Error = Error::NotFound("no checkpoint has been signed yet");
+/// Events that are read at once for a bundle of entries: each may be large.
+const EVENTS_AT_ONCE: usize = 16;
+/// How long tiles may be stored by others, in seconds. They never change, but their addresses do not name
+/// the log, and another one may be served there one day.
+const TILE_STORED: &str = "max-age=3600";
+
+const NO_CHECKPOINT: Error = Error::NotFound("no checkpoint has been signed yet");
 const NO_TILE: Error = Error::NotFound("the tree of the last checkpoint has no such tile");
 
 /// `GET /tlog/checkpoint`: the checkpoint that witnesses signed last, else the last one.
 pub(super) async fn checkpoint(State(query): State<Arc<Query>>) -> Result<Response, Error> {
+    query.committer.check()?;
     let witnessed = query.witnessed.state().checkpoint;
     let signed = witnessed.or_else(|| query.committer.checkpoint()).ok_or(NO_CHECKPOINT)?;
     let head = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "max-age=1")];
@@ -48,6 +55,7 @@ pub(super) async fn tile(
     uri: Uri,
     ask: Ask,
 ) -> Result<Response, Error> {
+    query.committer.check()?;
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let size = size(&query)?;
     if let Ok(bundle) = EntryBundle::parse(path) {
@@ -57,15 +65,17 @@ pub(super) async fn tile(
     // The semaphore is never closed.
     let turn = TILES.acquire().await;
     let read = spawn_blocking(move || {
+        // Held to the end of the reading, also when the client has left.
+        let _held = (turn, ask);
         let mut hashes = vec![Hash::EMPTY_TREE; usize::from(tile.width())];
-        let snapshot = query.committer.store().snapshot();
-        TileRows(&snapshot).read_tile(tile, &mut hashes)?;
+        // Past the block cache, and without stopping the server when rows are damaged: nobody has to have a
+        // token for this.
+        ScrubbedTiles(query.committer.store()).read_tile(tile, &mut hashes)?;
         Ok::<_, ProjectorError>(hashes)
     });
     let read = read.await.map_err(|_| Error::Defect)?;
-    drop(turn);
     let bytes: Vec<u8> = read?.iter().flat_map(|hash| *hash.as_bytes()).collect();
-    Ok(forever(bytes, "public, max-age=31536000, immutable").into_response())
+    Ok(stored(bytes, "public").into_response())
 }
 
 async fn entries(ask: Ask, bundle: EntryBundle) -> Result<Entries, Error> {
@@ -80,11 +90,13 @@ async fn entries(ask: Ask, bundle: EntryBundle) -> Result<Entries, Error> {
         let first = bundle.index() * u64::from(TILE_WIDTH);
         let seqs: Vec<Seq> = (first..first + u64::from(bundle.width())).collect();
         let mut bytes = Vec::with_capacity(seqs.len() * (2 + evidence::ENTRY_BYTES));
-        store.read_events(&seqs, |seq, stored| -> Result<(), Error> {
-            let entry = Entry::of_stored(store.log_id(), seq, stored)
-                .map_err(|source| ProjectorError::Event { seq, source })?;
-            push_entry(&mut bytes, &entry.to_bytes()).map_err(|_| Error::Defect)
-        })?;
+        for seqs in seqs.chunks(EVENTS_AT_ONCE) {
+            store.read_events(seqs, |seq, stored| -> Result<(), Error> {
+                let entry = Entry::of_stored(store.log_id(), seq, stored)
+                    .map_err(|source| ProjectorError::Event { seq, source })?;
+                push_entry(&mut bytes, &entry.to_bytes()).map_err(|_| Error::Defect)
+            })?;
+        }
         Ok(Entries { bytes, count: seqs.len() as u64 })
     })
     .await
@@ -102,8 +114,14 @@ pub(super) async fn sign(
         Ok(Asked)
     });
     let Asked = asked.await?;
-    let signed = query.committer.sign().await?.ok_or(NO_CHECKPOINT)?;
+    let signed = signed_now(&query).await?;
     Ok(Json(told(&query, &signed)).into_response())
+}
+
+/// A checkpoint of all that was recorded so far.
+pub(super) async fn signed_now(query: &Query) -> Result<Arc<SignedCheckpoint>, Error> {
+    let failed = if query.committer.signer().is_some() { Error::NotSigned } else { NO_CHECKPOINT };
+    query.committer.sign().await?.ok_or(failed)
 }
 
 /// The checkpoint that was signed last.
@@ -130,9 +148,10 @@ fn size(query: &Query) -> Result<u64, Error> {
     Ok(query.committer.checkpoint().ok_or(NO_CHECKPOINT)?.unverified().head().size)
 }
 
-/// Bytes that never change.
-fn forever(bytes: Vec<u8>, cache: &'static str) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, cache)], bytes)
+/// Bytes that never change, for whom they may be stored.
+fn stored(bytes: Vec<u8>, whom: &str) -> impl IntoResponse {
+    let cache = format!("{whom}, {TILE_STORED}");
+    ([(CONTENT_TYPE, "application/octet-stream".to_owned()), (CACHE_CONTROL, cache)], bytes)
 }
 
 /// A bundle of entries that was read.
@@ -153,7 +172,7 @@ impl Told for Entries {
 
 impl IntoResponse for Entries {
     fn into_response(self) -> Response {
-        forever(self.bytes, "private, max-age=31536000, immutable").into_response()
+        stored(self.bytes, "private").into_response()
     }
 }
 
