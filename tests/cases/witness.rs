@@ -295,12 +295,15 @@ fn a_witness_that_cannot_start_says_why_in_one_line() {
         (format!("PRIVATE+KEY+{}", "a".repeat(100_000)), "a name, an id and base64"),
     ] {
         fs::write(&broken, &text).unwrap();
+        fs::set_permissions(&broken, fs::Permissions::from_mode(0o600)).unwrap();
         let output = run(&mut place.command(&[("--key", broken_text)]));
         let told = String::from_utf8(output.stderr).unwrap();
         let base64 = secret.trim_end().rsplit('+').next().unwrap();
         assert!(!told.contains(base64), "the secret is told");
         check(&[("--key", broken_text)], reason);
     }
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o640)).unwrap();
+    check(&[("--key", broken_text)], "can be read by others (mode 640)");
     check(&[("--log", &place.verifier.to_string())], "is that of a witness");
     check(&[("--data", broken_text)], "cannot open");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -45,15 +45,15 @@ impl Scrub {
     ) -> std::io::Result<Scrub> {
         let (told, waiting) = channel();
         let now = told.clone();
-        verification.on_wanted(move || drop(now.send(Told::Now)));
+        verification.on_wanted(move || now.send(Told::Now).is_ok());
         let pauses = Pauses { waiting, hurries: Cell::new(false), bytes_per_second };
         let work = move || {
-            if bytes_per_second == 0 && pauses.between_rounds().is_break() {
+            if bytes_per_second == 0 && pauses.between_rounds(&verification).is_break() {
                 return;
             }
             loop {
                 let round = round(&committer, &verification, &pauses);
-                if round.is_break() || pauses.between_rounds().is_break() {
+                if round.is_break() || pauses.between_rounds(&verification).is_break() {
                     return;
                 }
             }
@@ -79,12 +79,23 @@ struct Pauses {
 }
 
 impl Pauses {
-    fn between_rounds(&self) -> ControlFlow<()> {
+    /// Until it is time for the next round, or somebody wants one. Who asked during the last one does not:
+    /// it was theirs.
+    fn between_rounds(&self, verification: &Verification) -> ControlFlow<()> {
         self.hurries.set(false);
         loop {
-            let flow = self.wait(AGAIN_AFTER);
-            if self.bytes_per_second > 0 || flow.is_break() || self.hurries.get() {
-                return flow;
+            if verification.is_wanted() {
+                self.hurries.set(true);
+                return ControlFlow::Continue(());
+            }
+            match self.waiting.recv_timeout(AGAIN_AFTER) {
+                Err(RecvTimeoutError::Timeout) if self.bytes_per_second > 0 => {
+                    return ControlFlow::Continue(());
+                }
+                Err(RecvTimeoutError::Timeout) | Ok(Told::Now) => {}
+                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    return ControlFlow::Break(());
+                }
             }
         }
     }
@@ -111,6 +122,7 @@ impl Pauses {
 }
 
 fn round(committer: &Committer, verification: &Verification, pauses: &Pauses) -> ControlFlow<()> {
+    let round = verification.begins();
     let signed = committer.checkpoint().map(|signed| *signed.unverified().head());
     let store = committer.store();
     let done = projector::scrub(store, signed.into_iter().collect(), |reached| {
@@ -121,8 +133,11 @@ fn round(committer: &Committer, verification: &Verification, pauses: &Pauses) ->
     let done = match done {
         Ok(done) => done,
         Err(error) => {
-            tracing::error!(error = with_causes(&error), "the scrub could not begin");
-            verification.ended(None);
+            let error = with_causes(&error);
+            tracing::error!(error, "the scrub could not begin");
+            metrics::counter!("provlog_verify_failures_total").increment(1);
+            let (at, faults) = (committer.now(), vec![error]);
+            verification.ended(Some(Outcome { at, events: 0, covered: 0, faults, round }));
             return ControlFlow::Continue(());
         }
     };
@@ -138,7 +153,7 @@ fn round(committer: &Committer, verification: &Verification, pauses: &Pauses) ->
     metrics::counter!("provlog_scrub_rounds_total").increment(1);
     let (events, covered) = done.log.as_ref().map_or((0, 0), |log| (log.head.size, log.covered));
     tracing::info!(events, covered, rows = done.rows, "the scrub read everything");
-    verification.ended(Some(Outcome { at: committer.now(), events, covered, faults }));
+    verification.ended(Some(Outcome { at: committer.now(), events, covered, faults, round }));
     ControlFlow::Continue(())
 }
 
@@ -146,4 +161,21 @@ fn round(committer: &Committer, verification: &Verification, pauses: &Pauses) ->
 fn words(done: &Scrubbed) -> Vec<String> {
     let faults = done.faults().iter().map(Fault::to_string);
     faults.chain(done.damaged_rows.as_ref().map(|error| with_causes(error))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asked_during_a_round_causes_no_further_one() {
+        let (told, waiting) = channel();
+        let pauses = Pauses { waiting, hurries: Cell::new(true), bytes_per_second: 0 };
+        let verification = Verification::default();
+        for told_as in [Told::Now, Told::Now, Told::Now, Told::Stop] {
+            told.send(told_as).unwrap();
+        }
+        assert!(pauses.between_rounds(&verification).is_break());
+        assert!(!pauses.hurries.get());
+    }
 }

@@ -1,6 +1,8 @@
 //! Whether the log is what was signed: `provlog verify` for a stopped server, `provlog verification` for a
 //! running one.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,13 +11,13 @@ use answers::act::{Act as _, ShowVerification, VerificationRunning, Verification
 
 use projector::{Extent, Fault};
 use serde_json::{Map, Value, json};
-use store::{Options, Store};
-use tlog::{Policy, SignedCheckpoint, TreeHead, VerifierKey};
+use store::{Options, Store, StoreError};
+use tlog::{NOTE_BYTES_MAX, PROOF_FILE_BYTES_MAX, Policy, SignedCheckpoint, TreeHead, VerifierKey};
 
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
-use crate::offline::{failed, kept_checkpoint, open, progress};
+use crate::offline::{failed, open, progress};
 use crate::output::Output;
 use crate::signing::own_verifiers;
 use crate::text;
@@ -33,9 +35,12 @@ pub(crate) struct VerifyArgs {
     /// signing key in the environment, else in the data folder]
     #[arg(long, value_name = "VKEY", value_parser = verifier)]
     key: Vec<VerifierKey>,
-    /// Fold the log again too, and compare all rows
+    /// Fold the log again too, and compare all rows; takes as much disk as the folder
     #[arg(long)]
     deep: bool,
+    /// Where to fold it, in a folder that is removed afterwards [default: beside the data folder]
+    #[arg(long, value_name = "DIR", requires = "deep")]
+    scratch: Option<PathBuf>,
 }
 
 /// What to verify a proof with.
@@ -56,7 +61,7 @@ pub(crate) fn verify_evidence(
     args: &VerifyEvidenceArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let bytes = std::fs::read(&args.file)
+    let bytes = bounded(&args.file, PROOF_FILE_BYTES_MAX)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", args.file.display())))?;
     let (key, witnesses) = (args.key[0].name().as_str(), args.witness.len());
     let policy = Policy::new(key, args.key.clone(), args.witness.clone(), witnesses)
@@ -89,14 +94,18 @@ pub(crate) fn verification(
         state.map(|state| (state, answer)).map_err(failed)
     };
     let show = || read(client.get(ShowVerification::PATH)?);
-    let (mut state, mut answer) = show()?;
-    if matches!(command, VerificationCommand::Begin(_)) {
-        let before = state.last.map(|last| last.at.0);
-        (state, answer) = read(client.post(Verify::PATH, &json!({}))?)?;
-        let mut shown = progress();
-        while state.running.is_some()
-            || state.last.as_ref().map(|last| &last.at.0) == before.as_ref()
-        {
+    let begins = matches!(command, VerificationCommand::Begin(_));
+    let (mut state, mut answer) = match begins {
+        true => read(client.post(Verify::PATH, &json!({}))?)?,
+        false => show()?,
+    };
+    if begins {
+        let (round, mut shown) = (state.round, progress());
+        while state.last.as_ref().is_none_or(|last| last.round < round) {
+            if state.round < round {
+                let words = "the server was started again before the verification had ended";
+                return Err(Failure::Failed(words.to_owned()));
+            }
             if let Some(running) = &state.running {
                 shown(running.events, running.size);
             }
@@ -158,8 +167,11 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
     };
     // Those from elsewhere first: nothing is opened for a file that cannot be believed.
     let mut known: Vec<(String, TreeHead)> = Vec::new();
+    let mut origins: Vec<String> = Vec::new();
     for file in &args.checkpoint {
-        known.push((file.display().to_string(), *signed(file, &keys)?.unverified().head()));
+        let signed = signed(file, &keys)?;
+        known.push((file.display().to_string(), *signed.unverified().head()));
+        origins.push(signed.unverified().origin().to_owned());
     }
     let store = open(&args.data)?;
     let unfolded = match projector::catch_up(&store, progress()) {
@@ -168,8 +180,14 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
         Err(error) if error.is_row_damage() => Some(store::with_causes(&error)),
         Err(error) => return Err(failed(error)),
     };
-    if let Some(kept) = kept_checkpoint(&store, &keys)? {
-        known.push(("the kept file".to_owned(), kept));
+    if let Some(kept) = projector::kept_checkpoint(&store, &keys).map_err(failed)? {
+        let ours = kept.unverified().origin();
+        if let Some(other) = origins.iter().find(|origin| *origin != ours) {
+            let words =
+                format!("a checkpoint is of the log {other}, and the folder has the log {ours}");
+            return Err(Failure::Wrong(words));
+        }
+        known.push(("the kept file".to_owned(), *kept.unverified().head()));
     }
     let size = store.log_size().map_err(failed)?;
     let checkpoints = known.iter().map(|(_, head)| *head).collect();
@@ -202,7 +220,7 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
         return Err(Failure::Failed(lines.join("; ")));
     }
     if args.deep {
-        deep(&args.data, store, output)?;
+        deep(args, &store, output)?;
     }
     output.print(&match verified.head.size - verified.covered {
         0 if size == 0 => "The log is empty.\n".to_owned(),
@@ -221,10 +239,17 @@ fn places(known: &[(String, TreeHead)]) -> String {
     places.collect::<Vec<_>>().join(", ")
 }
 
+/// The bytes of a file; of a longer one, one byte more than it can have.
+pub(crate) fn bounded(file: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    File::open(file)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A checkpoint of a file that one of the keys has signed.
 fn signed(file: &Path, keys: &[VerifierKey]) -> Result<SignedCheckpoint, Failure> {
     let wrong = |why: String| Failure::Wrong(format!("the checkpoint {}: {why}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let bytes = bounded(file, NOTE_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
     let signed =
         SignedCheckpoint::parse(&bytes).map_err(|error| wrong(store::with_causes(&error)))?;
     let Some(first) = keys.first() else {
@@ -236,20 +261,39 @@ fn signed(file: &Path, keys: &[VerifierKey]) -> Result<SignedCheckpoint, Failure
     Ok(signed)
 }
 
-/// Folds the log into other rows, and whether they are those that are there.
-fn deep(data: &Path, store: Store, output: &mut Output<'_>) -> Result<(), Failure> {
-    let ours = store::digest(&store.snapshot()).map_err(failed)?;
-    drop(store);
+/// Bytes of events that are copied at once.
+const COPIED_BYTES: usize = 8 << 20;
+
+/// Folds the log into other rows, and whether they are those that are there. The folder stays locked, so
+/// nobody writes in it meanwhile.
+fn deep(args: &VerifyArgs, store: &Store, output: &mut Output<'_>) -> Result<(), Failure> {
     // Beside the folder, so on the same disk, and not inside of what is verified.
-    let around = data.parent().filter(|path| !path.as_os_str().is_empty());
-    let around = around.unwrap_or(Path::new("."));
+    let beside = args.data.parent().filter(|path| !path.as_os_str().is_empty());
+    let around = args.scratch.as_deref().or(beside).unwrap_or(Path::new("."));
     let scratch = tempfile::Builder::new().prefix(".provlog-verify-").tempdir_in(around);
-    let scratch = scratch.map_err(failed)?;
+    let scratch = scratch.map_err(|error| {
+        let place = around.display();
+        Failure::Failed(format!(
+            "cannot fold the log again in {place}: {error}; give --scratch DIR"
+        ))
+    })?;
     let folder = scratch.path().join("log");
-    store::salvage(data, &folder, &Options::default()).map_err(failed)?;
-    let anew = open(&folder)?;
+    let anew = Store::open(&folder, &Options::default(), store.log_id().get()).map_err(failed)?;
+    let (mut events, mut bytes) = (vec![], 0);
+    let copied = store.scan_log(0, |seq, event| -> Result<_, StoreError> {
+        bytes += event.len();
+        events.push((seq, event.to_vec()));
+        if bytes >= COPIED_BYTES {
+            anew.append(&events, false)?;
+            events.clear();
+            bytes = 0;
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    copied.and_then(|()| anew.append(&events, false)).map_err(failed)?;
     projector::catch_up(&anew, progress()).map_err(failed)?;
-    if store::digest(&anew.snapshot()).map_err(failed)? != ours {
+    let digest = |store: &Store| store::digest(&store.snapshot()).map_err(failed);
+    if digest(&anew)? != digest(store)? {
         let words = "the rows are not what the log says: run `provlog rebuild`";
         return Err(Failure::Failed(words.to_owned()));
     }

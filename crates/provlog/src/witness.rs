@@ -1,7 +1,7 @@
 //! `provlog witness`: a witness for the transparency logs of others.
 
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use axum::response::Response;
 use clap::{Args, Subcommand};
 use event::Clock;
 use store::with_causes;
-use tlog::{KEY_TEXT_BYTES_MAX, KeyKind, KeyName, SignerKey, VerifierKey};
+use tlog::{KeyKind, KeyName, SignerKey, VerifierKey};
 use witness::{KnownLog, REQUESTS_MAX, Witness};
 
 use crate::config::{LogFormat, directives};
@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::listen::{self, Serving};
 use crate::output::Output;
 use crate::run::shutdown_signal;
-use crate::{logging, offline};
+use crate::{logging, offline, signing};
 
 /// How long a stop waits for requests in progress.
 const DRAIN_MAX: Duration = Duration::from_secs(8);
@@ -119,11 +119,7 @@ fn read_key(path: &Path) -> Result<SignerKey, Failure> {
         let path = path.display();
         Failure::Wrong(format!("cannot read the key of the witness in {path}: {cause}"))
     };
-    let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let mut text = String::new();
-    let read = file.take(KEY_TEXT_BYTES_MAX as u64 + 2).read_to_string(&mut text);
-    read.map_err(|error| wrong(error.to_string()))?;
-    SignerKey::parse(text.trim_end()).map_err(|error| wrong(with_causes(&error)))
+    signing::read(path).map_err(|error| wrong(with_causes(&error)))
 }
 
 /// Parses `VKEY` or `VKEY=URL`. The key may have equals signs of its own.

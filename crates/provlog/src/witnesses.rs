@@ -9,8 +9,13 @@ use event::Timestamp;
 use projector::{Committer, ProjectorError, TileRows};
 use query::witnessed::{WitnessState, Witnessed, WitnessedState};
 use store::{Store, with_causes};
-use tlog::{KeyKind, ProveError, SignedCheckpoint, VerifierKey, prove_consistency, read_frontier};
+use tlog::{
+    KeyKind, NOTE_BYTES_MAX, ProveError, SignedCheckpoint, VerifierKey, prove_consistency,
+    read_frontier,
+};
 use witness::{ANSWER_MAX, Answer, Peer, PeersError, Witnesses, agent};
+
+use crate::verify::bounded;
 
 /// The last checkpoint with cosignatures, in the data folder.
 const NAME: &str = "cosigned";
@@ -123,8 +128,13 @@ struct Kept {
 impl Kept {
     /// The checkpoint, if there is one that the log's tree does not contradict.
     fn read(&self, store: &Store) -> Option<SignedCheckpoint> {
-        let bytes = std::fs::read(&self.path).ok()?;
+        let bytes = bounded(&self.path, NOTE_BYTES_MAX).ok()?;
         let signed = SignedCheckpoint::parse(&bytes).ok()?;
+        let ours = projector::unverified_checkpoint(store).ok()??;
+        if signed.unverified().origin() != ours.unverified().origin() {
+            tracing::warn!(file = %self.path.display(), "what witnesses signed is of another log");
+            return None;
+        }
         let head = signed.unverified().head();
         let snapshot = store.snapshot();
         let is_ours = store.log_size().is_ok_and(|size| head.size <= size)
@@ -176,7 +186,8 @@ impl Work {
     fn round(&mut self) {
         let Some(newest) = self.committer.checkpoint() else { return };
         let size = newest.unverified().head().size;
-        if self.state.witnesses.iter().all(|one| one.size == Some(size)) {
+        // The tree without events is signed for the log alone.
+        if size == 0 || self.state.witnesses.iter().all(|one| one.size == Some(size)) {
             return;
         }
         let store = Arc::clone(self.committer.store());

@@ -19,6 +19,8 @@ pub struct ShowVerification {}
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct VerificationState {
+    /// The number of the one that was begun or asked for last; 0 if none was since the start
+    pub round: u64,
     /// How far the one is that runs; null if none does
     pub running: Option<VerificationRunning>,
     /// What the last one since the start found; null if none has ended
@@ -37,13 +39,15 @@ pub struct VerificationRunning {
 /// A verification that has ended.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct VerificationEnded {
+    /// Its number, from 1 at the start of the server on
+    pub round: u64,
     /// When it ended
     pub at: Moment,
     /// How many events it verified
     pub events: u64,
     /// How many of them a checkpoint covers
     pub covered: u64,
-    /// What is wrong with the log or the rows, in words; empty if nothing is
+    /// What is wrong with the log or the rows, or why they could not be read, in words; empty if nothing is
     pub faults: Vec<String>,
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn begin(
         Ok(Asked(Verify::STATUS))
     });
     asked.await?;
-    query.verification.want();
+    query.verification.want(query.committer.now());
     let status = StatusCode::from_u16(Verify::STATUS).unwrap_or(StatusCode::ACCEPTED);
     Ok((status, Json(told(&query))).into_response())
 }
@@ -51,8 +51,10 @@ pub(super) async fn show(
 pub(crate) fn told(query: &Query) -> VerificationState {
     let state = query.verification.state();
     VerificationState {
+        round: state.round,
         running: state.running.map(|(events, size)| VerificationRunning { events, size }),
         last: state.last.map(|last| VerificationEnded {
+            round: last.round,
             at: last.at.to_string().into(),
             events: last.events,
             covered: last.covered,
