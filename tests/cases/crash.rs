@@ -152,6 +152,13 @@ fn rebuild(data: &Path) -> String {
     line.trim().to_owned()
 }
 
+/// Verifies the log, and returns what is said of it.
+fn verify(data: &Path) -> String {
+    let output = run(provlog().arg("verify").arg("--data").arg(data));
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Kills per log; then the next campaign starts with an empty one. Every round checks all acknowledged
 /// writes, and those reads add events.
 const KILLS_PER_LOG: u32 = 10;
@@ -197,6 +204,7 @@ fn campaign(first: u32, end: u32) {
         // The rows may end before the log; folding the rest equals a rebuild.
         let caught_up = digest(&data);
         assert_eq!(rebuild(&data), caught_up, "round {round}");
+        verify(&data);
 
         let server = Server::start_with(&data, &SMALL, &[]).unwrap();
         scim = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);
@@ -205,6 +213,10 @@ fn campaign(first: u32, end: u32) {
         // The running server has written all rows to disk; nothing is left to fold.
         let live = digest(&data);
         assert_eq!(rebuild(&data), live, "round {round}");
+        let told = verify(&data);
+        assert!(
+            told.contains("All events are those that were signed (") && !told.contains("but for")
+        );
     }
 }
 
@@ -232,6 +244,7 @@ fn stopped_between_append_and_publish_or_reply_the_event_is_found_again() {
 
         let caught_up = digest(&data);
         assert_eq!(rebuild(&data), caught_up);
+        verify(&data);
         let server = Server::start_with(&data, &SMALL, &[]).unwrap();
         let scim = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);
         for (user_name, id) in &acknowledged {

@@ -24,7 +24,7 @@ struct Demo {
     runtime: tokio::runtime::Runtime,
     stop: tokio::sync::oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Demo {
@@ -44,7 +44,7 @@ impl Demo {
         });
         let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap();
         let (url, token) = (format!("http://{address}"), token.trim_end().to_owned());
-        Demo { played, url, token, runtime, stop, served, _folder: folder }
+        Demo { played, url, token, runtime, stop, served, folder }
     }
 
     /// The answer to a command.
@@ -78,6 +78,15 @@ impl Demo {
     fn stop(self) {
         self.stop.send(()).unwrap();
         self.runtime.block_on(self.served).unwrap();
+        // What months of playing left is what was signed, links and rows too.
+        let data = self.folder.path().to_str().unwrap();
+        let arguments = ["provlog", "verify", "--data", data, "--deep"].map(Into::into);
+        let (mut out, mut err) = (vec![], vec![]);
+        let code = provlog::run(arguments, &mut out, &mut err);
+        let told = String::from_utf8_lossy(&[out, err].concat()).into_owned();
+        assert_eq!(code, 0, "{told}");
+        assert!(told.contains("All events are those that were signed ("), "{told}");
+        assert!(told.contains("All rows are what the log says."), "{told}");
     }
 }
 
