@@ -260,9 +260,31 @@ fn the_command_line_verifies_a_log_and_names_the_event_that_was_altered() {
     let (code, out, err) = verify(&data, &[&with[..], &["--key", &vkey, "--deep"]].concat());
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("All rows are what the log says."), "{out}");
+    let scratch = folder.path().join("scratch");
+    let deep = ["--deep", "--scratch", scratch.to_str().unwrap()];
+    let (code, _, err) = verify(&data, &deep);
+    assert_eq!(code, 1);
+    assert!(err.contains("give --scratch DIR"), "{err}");
+    fs::create_dir(&scratch).unwrap();
+    let (code, out, err) = verify(&data, &deep);
+    assert_eq!((code, fs::read_dir(&scratch).unwrap().count()), (0, 0), "{err}");
+    assert!(out.contains("All rows are what the log says."), "{out}");
     let other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let (code, _, err) = verify(&data, &[&with[..], &["--key", other]].concat());
     assert_eq!(code, 2, "{err}");
+    let (code, _, err) = verify(&data, &["--checkpoint", "/dev/zero"]);
+    assert_eq!(code, 2, "{err}");
+
+    // A checkpoint of another log says nothing of this one.
+    let name = tlog::KeyName::parse("log.example/other").unwrap();
+    let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [7; 32]).unwrap();
+    let foreign = tlog::Checkpoint::new("log.example/other", TreeHead::EMPTY).unwrap();
+    let file = folder.path().join("foreign");
+    fs::write(&file, SignedCheckpoint::sign(foreign, &key).unwrap().to_string()).unwrap();
+    let foreign = ["--checkpoint", file.to_str().unwrap(), "--key", &key.verifier().to_string()];
+    let (code, _, err) = verify(&data, &[&foreign[..], &["--key", &vkey]].concat());
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("is of the log log.example/other"), "{err}");
 
     // Somebody with the disk changes an event: the time of a start, by a byte of the stored header.
     let store = store::Store::open_existing(&data, &store::Options::default()).unwrap();
@@ -290,6 +312,43 @@ fn the_command_line_verifies_a_log_and_names_the_event_that_was_altered() {
     assert!(err.contains("the events 0 to "), "{err}");
     let refused = Server::start_with(&data, &[], &[]).err().unwrap();
     assert!(refused.contains("is not the one that was signed"), "{refused}");
+}
+
+/// Who asks waits for a round that has a number, and each time a new one is asked for it is another.
+#[test]
+fn a_running_server_verifies_its_log_when_somebody_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let flags = ["--scrub-bytes-per-second", "0"];
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    fill(&server);
+    checkpoint(&server.admin());
+    let shown = |name: &str| -> Value {
+        let output = server.command(&["verification", name, "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    };
+    assert_eq!((&shown("show")["round"], &shown("show")["last"]), (&json!(0), &Value::Null));
+    for round in 1..4 {
+        let state = shown("begin");
+        assert_eq!((&state["round"], &state["last"]["round"]), (&json!(round), &json!(round)));
+        assert_eq!(state["last"]["faults"], json!([]));
+        assert!(state["last"]["covered"].as_u64().unwrap() > 300, "{state}");
+    }
+    server.stop();
+
+    let store = store::Store::open_existing(&data, &store::Options::default()).unwrap();
+    let mut event = store.event_bytes(200).unwrap().unwrap();
+    event[6] ^= 1;
+    store.append(&[(200, event)], true).unwrap();
+    drop(store);
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    let output = server.command(&["verification", "begin"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("event 200 is not the one that was recorded"), "{told}");
+    let metrics = server.admin().get("/metrics").text;
+    assert!(metrics.lines().any(|line| line == "provlog_verify_failures_total 1"), "{metrics}");
+    server.kill();
 }
 
 /// A log that was cut back with everything beside it looks whole to itself, and not to who kept a

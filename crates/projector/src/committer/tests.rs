@@ -337,9 +337,16 @@ async fn costly_commands_of_one_application_do_not_keep_another_waiting() {
 
 /// Signs as the log of these tests.
 fn signing(clock: &Clock) -> CommitterOptions {
-    let name = tlog::KeyName::parse("log.example/a").unwrap();
-    let key = tlog::SignerKey::from_seed(name, tlog::KeyKind::Ed25519, [1; 32]).unwrap();
-    CommitterOptions { signer: Some(Arc::new(Signer::new(vec![key]).unwrap())), ..options(clock) }
+    signing_by(clock, "log.example/a", &[1])
+}
+
+fn signing_by(clock: &Clock, name: &str, seeds: &[u8]) -> CommitterOptions {
+    let name = tlog::KeyName::parse(name).unwrap();
+    let key = |seed: &u8| {
+        tlog::SignerKey::from_seed(name.clone(), tlog::KeyKind::Ed25519, [*seed; 32]).unwrap()
+    };
+    let signer = Signer::new(seeds.iter().map(key).collect()).unwrap();
+    CommitterOptions { signer: Some(Arc::new(signer)), ..options(clock) }
 }
 
 fn signed_size(checkpoint: Option<&SignedCheckpoint>) -> Option<u64> {
@@ -405,4 +412,28 @@ async fn an_event_that_was_altered_behind_the_checkpoint_is_not_signed() {
     committer.stop().await;
     drop(committer);
     thread.join().unwrap();
+}
+
+/// A key takes over from another only when both sign for a while.
+#[tokio::test]
+async fn a_start_believes_a_checkpoint_by_one_of_its_keys_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let store = store(folder.path());
+    let start = |name, seeds: &[u8]| {
+        let started = Committer::start(Arc::clone(&store), signing_by(&clock, name, seeds));
+        started.map(|(committer, thread)| async move {
+            one(&committer).await.unwrap();
+            committer.stop().await;
+            drop(committer);
+            thread.join().unwrap();
+        })
+    };
+    let (own, other) = ("log.example/a", "log.example/b");
+    start(own, &[1]).unwrap().await;
+    assert!(matches!(start(own, &[2]).err(), Some(ProjectorError::NotSigned(_))));
+    assert!(matches!(start(other, &[1]).err(), Some(ProjectorError::OtherOrigin { .. })));
+    start(own, &[2, 1]).unwrap().await;
+    start(own, &[2]).unwrap().await;
+    assert!(matches!(start(own, &[1]).err(), Some(ProjectorError::NotSigned(_))));
 }
