@@ -52,6 +52,7 @@ mod cases {
     mod dialects;
     mod disk;
     mod documents;
+    mod erasure;
     mod exports;
     mod fairness;
     mod graph;

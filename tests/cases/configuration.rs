@@ -38,7 +38,7 @@ fn a_file_that_cannot_be_used_is_refused_before_anything_is_opened() {
         }
     };
     let known = "data, listen, public-url, tls-cert, tls-key, schemas, profiles, trusted-proxies, memtable-bytes, \
-                 disk-reserve-bytes, scrub-bytes-per-second, accept-clock, clock-ahead-days-max, upstream-secrets, read-back-after-ms, signing-key, witness, witness-every-seconds, no-pages, oidc-issuer, \
+                 disk-reserve-bytes, scrub-bytes-per-second, accept-clock, clock-ahead-days-max, upstream-secrets, read-back-after-ms, master-key-file, master-key-command, signing-key, witness, witness-every-seconds, no-pages, oidc-issuer, \
                  oidc-client-id, oidc-client-secret-file, oidc-scopes, oidc-role-claim, oidc-role-map, log-format, log";
     let unknown = |line: u32, key: &str| {
         format!("deploy.toml:{line}: unknown key `{key}`; known are {known}")

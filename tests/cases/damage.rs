@@ -115,7 +115,8 @@ impl Whole {
     fn copy(&self, name: &str) -> PathBuf {
         let (from, to) = (self.folder.path().join("whole"), self.folder.path().join(name));
         fs::create_dir_all(to.join("db")).unwrap();
-        for folder in ["", "db"] {
+        fs::create_dir_all(to.join("keys")).unwrap();
+        for folder in ["", "db", "keys"] {
             for entry in fs::read_dir(from.join(folder)).unwrap() {
                 let entry = entry.unwrap();
                 if entry.file_type().unwrap().is_file() {
@@ -129,7 +130,7 @@ impl Whole {
     fn files(&self) -> BTreeMap<&'static str, Vec<PathBuf>> {
         let data = self.folder.path().join("whole");
         let mut kinds = BTreeMap::<_, Vec<PathBuf>>::new();
-        for folder in ["", "db"] {
+        for folder in ["", "db", "keys"] {
             let mut paths: Vec<_> = fs::read_dir(data.join(folder))
                 .unwrap()
                 .map(|entry| entry.unwrap().path())
@@ -138,7 +139,10 @@ impl Whole {
             for path in paths.iter().filter(|path| path.is_file()) {
                 let name = path.file_name().unwrap().to_str().unwrap();
                 let kind = match name {
-                    "kept" | "admin.token" | "cursor.key" | "signing.key" => "beside the database",
+                    "kept" | "admin.token" | "cursor.key" | "signing.key" | "master.key" => {
+                        "beside the database"
+                    }
+                    _ if folder == "keys" => "keys/*",
                     _ if name.ends_with(".sst") => "*.sst",
                     _ if name.ends_with(".log") => "*.log",
                     _ if name.starts_with("MANIFEST") => "MANIFEST",
@@ -154,6 +158,7 @@ impl Whole {
                     "admin.token" => "admin.token",
                     "cursor.key" => "cursor.key",
                     "signing.key" => "signing.key",
+                    "master.key" => "master.key",
                     _ => kind,
                 };
                 kinds.entry(kind).or_default().push(path.strip_prefix(&data).unwrap().to_owned());

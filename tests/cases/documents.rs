@@ -97,6 +97,16 @@ impl Shell {
         self.folder.path().join(name)
     }
 
+    /// The number of a name that nobody of the paperboat has.
+    fn mention(&mut self) -> String {
+        let name = format!("nobody-{}", self.admin().get("/api/v1/operations").body["head"]["seq"]);
+        let filter = format!("userName eq \"{name}\"");
+        let looked = self.application("paperboat").query("/Users", &[("filter", &filter)]);
+        assert_eq!(looked.status, 200);
+        let found = self.admin().post("/api/v1/subjects/find", &json!({"name": name})).body;
+        found["subjects"][0]["number"].to_string()
+    }
+
     /// A checkpoint of the stopped server.
     fn checkpoint(&self) -> PathBuf {
         let store = store::Store::open_existing(&self.file("offline"), &store::Options::default());
@@ -230,6 +240,7 @@ impl Shell {
             .any(|name| words.iter().any(|word| word == name));
         self.add("paperboat", "/Users", "mira.lund@fjord.example");
         let seq = self.admin().rows("/api/v1/operations?app=paperboat")[0]["seq"].to_string();
+        let of_subject = words.iter().any(|word| word == "subject");
         let is_of_proof = words.iter().any(|word| word == "PROOF");
         for word in &mut words {
             *word = match word.as_str() {
@@ -252,6 +263,10 @@ impl Shell {
                 "0.0.0.0:8080" | "0.0.0.0:8090" | "0.0.0.0:8443" => "127.0.0.1:0".to_owned(),
                 "/etc/provlog/tls.crt" => path(&certificate.file),
                 "/etc/provlog/tls.key" => path(&certificate.key),
+                // So is the number of somebody, who is erased only once.
+                number if of_subject && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    self.mention()
+                }
                 number if told && number.bytes().all(|byte| byte.is_ascii_digit()) => seq.clone(),
                 other => other.replace("http://127.0.0.1:8080", &self.server.url),
             };

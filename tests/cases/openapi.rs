@@ -68,6 +68,13 @@ fn every_answer_is_described() {
         group["members"] = json!([{"value": mira}]);
         assert_eq!(boat.post("/Groups", &group).status, 201);
     }
+    // Names that nobody has, of which some are erased and held.
+    for index in 0..10 {
+        let filter = format!("userName eq \"x{index}\"");
+        assert_eq!(boat.query("/Users", &[("filter", &filter)]).status, 200);
+    }
+    let held = json!({"application": "boat", "numbers": [10], "reason": "case 1"});
+    assert_eq!(admin.post("/api/v1/subjects/hold", &held).status, 200);
     let list = b"userName,terminatedAt\nmira@fjord.example,2026-01-01\n";
     let path = "/api/v1/reference-lists?name=staff";
     assert_eq!(admin.send("POST", path, &[], list).unwrap().status, 201);

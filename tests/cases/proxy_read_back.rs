@@ -156,6 +156,7 @@ fn killed(
 ) -> Proxied {
     let victim: Arc<Mutex<Option<Server>>> = Arc::default();
     let (behind, killing) = (fleet.clone(), Arc::clone(&victim));
+    let (killed, is_killed) = std::sync::mpsc::channel();
     let Proxied { server, app, stub } = Proxied::start(folder, NEVER, move |request| {
         if request.method == "GET" {
             return behind.read(request);
@@ -172,10 +173,13 @@ fn killed(
             }
         }
         killing.lock().unwrap().take().unwrap().kill();
+        let _ = killed.send(());
         Reply::none()
     });
     *victim.lock().unwrap() = Some(server);
     send(&app);
+    // The connection breaks before the process has ended, and with it the lock of its folder.
+    is_killed.recv().unwrap();
     let flags = ["--read-back-after-ms", after];
     let server = Server::start_with(&folder.join("recorder"), &flags, &[]).unwrap();
     let app = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &app.token);

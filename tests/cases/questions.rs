@@ -638,7 +638,7 @@ async fn compare_with(
     };
     let tester = Tester {
         server,
-        history: History::new(server.events(), now),
+        history: History::new(server.events(), server.stored(), now),
         users: ids("Users"),
         groups: ids("Groups"),
         lists: boat.lists.clone(),

@@ -58,8 +58,8 @@ fn expected(role: Role, who: Who, named: Option<&str>, ok: u16) -> u16 {
 }
 
 /// They change nothing of the record, so that they were sent is recorded as for a question.
-const CHANGE_NOTHING: [&str; 3] =
-    ["/api/v1/login-links", "/api/v1/checkpoint", "/api/v1/verification"];
+const CHANGE_NOTHING: [&str; 4] =
+    ["/api/v1/login-links", "/api/v1/checkpoint", "/api/v1/verification", "/api/v1/subjects/find"];
 
 /// Applications: one to ask about, one beside it, and one that has an upstream to act on.
 pub(super) struct World {
@@ -91,6 +91,13 @@ impl World {
         }
         let operations = server.admin("GET", "/api/v1/operations?app=boat", &Value::Null).await;
         let operation = operations.body["rows"][0]["seq"].to_string();
+        // Names that nobody has, of which some are erased and held.
+        for index in 0..10 {
+            let path = format!("/apps/boat/scim/v2/Users?filter=userName%20eq%20%22x{index}%22");
+            assert_eq!(server.send("GET", &path, &boat, &Value::Null).await.status, 200);
+        }
+        let held = json!({"application": "boat", "numbers": [10], "reason": "case 1"});
+        assert_eq!(server.admin("POST", "/api/v1/subjects/hold", &held).await.status, 200);
         let list = "userName,terminatedAt\nmira,2026-01-01\n";
         let added = server.admin_text("POST", "/api/v1/reference-lists?name=staff", list).await;
         assert_eq!(added.status, 201, "{added:?}");
@@ -247,13 +254,24 @@ async fn every_question_is_answered_to_whom_its_description_says_and_leaves_one_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_act_is_carried_out_for_whom_its_description_says() {
+    // A new world now and then: of many refused requests at once, some are only counted.
+    // What is marked or saved first is unmarked and removed in the same one.
+    for some in answers::act::acts().chunks(15) {
+        carried_out(some).await;
+    }
+}
+
+async fn carried_out(acts: &[answers::act::DescribedAct]) {
     let world = World::new().await;
-    for one in answers::act::acts() {
+    for one in acts {
         // Only the raft has an upstream to look at, and only the boat has groups, saved questions and the
         // operation that is asked about.
         let needs = |kind| one.parameters.iter().any(|parameter| parameter.kind == kind);
         let names_operation = one.parameters.iter().any(|one| one.name == "operation");
-        let is_of_boat = needs(Kind::Group) || needs(Kind::QuestionName) || names_operation;
+        let is_of_boat = needs(Kind::Group)
+            || needs(Kind::QuestionName)
+            || names_operation
+            || one.path.contains("/subjects/");
         let app = if is_of_boat { "boat" } else { "raft" };
         let samples = world.samples(app);
         let address = samples.smallest(one.path, &one.parameters);

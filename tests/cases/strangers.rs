@@ -167,7 +167,7 @@ fn unauthenticated_requests_are_stored_shortened() {
     let (mut alone, mut counted) = (0, 0);
     for seq in 0..store.log_size().unwrap() {
         let bytes = store.event_bytes(seq).unwrap().unwrap();
-        let event = event::codec::decode(seq, &bytes).unwrap();
+        let event = event::codec::decode_facts(seq, &bytes).unwrap();
         match &event.header.fact {
             Fact::Unauthenticated(requests) => counted += requests.count as usize,
             Fact::Operation(_) => {

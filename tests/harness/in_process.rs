@@ -72,6 +72,7 @@ impl InProcess {
         let server = Server::open(ServerConfig {
             pages: true,
             sign_in: None,
+            master: Default::default(),
             signing: provlog::signing::SigningKeys::default(),
             witnesses: vec![],
             witness_every: Duration::from_secs(60),
@@ -187,14 +188,20 @@ impl InProcess {
         self.events_from(0)
     }
 
+    /// The bytes of every event.
+    pub fn stored(&self) -> Vec<Vec<u8>> {
+        let store = self.server.committer().store();
+        let size = store.log_size().unwrap();
+        (0..size).map(|seq| store.event_bytes(seq).unwrap().unwrap()).collect()
+    }
+
     /// The events from `seq` on, decoded.
     pub fn events_from(&self, seq: Seq) -> Vec<Event> {
         let mut events = Vec::new();
-        self.server
-            .committer()
-            .store()
+        let store = self.server.committer().store();
+        store
             .scan_log(seq, |seq, bytes| {
-                events.push(event::codec::decode(seq, bytes).unwrap());
+                events.push(event::codec::decode(seq, bytes, store.parts()).unwrap());
                 Ok::<_, StoreError>(ControlFlow::Continue(()))
             })
             .unwrap();

@@ -10,6 +10,7 @@ mod privileged;
 mod proof;
 mod reviews;
 mod saved;
+mod subjects;
 mod tokens;
 mod verification;
 
@@ -36,6 +37,11 @@ pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
 pub use self::proof::{Proof, Prove};
 pub use self::reviews::{AddReview, AddedReview, NewReview, NewRevocation, REVIEW_BYTES_MAX};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
+pub use self::subjects::{
+    EraseSubjects, Erased, ErasureOf, ExportSubject, FindSubjects, FoundSubjects, Held,
+    HoldSubjects, NewRetention, ReleaseSubjects, RetentionOf, Retentions, SetRetention,
+    ShowRetention, Subject, SubjectList, SubjectName, SubjectNumbers,
+};
 pub use self::tokens::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
 pub use self::verification::{
     ShowVerification, VerificationEnded, VerificationRunning, VerificationState, Verify,
@@ -219,6 +225,13 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<UnmarkGroup>(),
             DescribedAct::of::<SaveQuestion>(),
             DescribedAct::of::<RemoveQuestion>(),
+            DescribedAct::of::<FindSubjects>(),
+            DescribedAct::of::<ExportSubject>(),
+            DescribedAct::of::<HoldSubjects>(),
+            DescribedAct::of::<ReleaseSubjects>(),
+            DescribedAct::of::<EraseSubjects>(),
+            DescribedAct::of::<SetRetention>(),
+            DescribedAct::of::<ShowRetention>(),
             DescribedAct::of::<Export>(),
             DescribedAct::of::<Prove>(),
             DescribedAct::of::<Checkpoint>(),

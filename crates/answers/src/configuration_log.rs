@@ -43,6 +43,12 @@ pub enum Configured {
     PrivilegedGroup,
     /// Saved questions
     SavedQuestion,
+    /// Erasures of people
+    Erasure,
+    /// Legal holds of people
+    LegalHold,
+    /// For how long what is sent is kept
+    Retention,
 }
 
 /// A change of the configuration.
@@ -54,7 +60,8 @@ pub struct ConfigurationChange {
     /// When it was changed
     pub recorded_at: Moment,
     /// What kind of thing: `application`, `upstream`, `servicePrincipal`, `profile`, `token`,
-    /// `resourceType`, `evidence`, `referenceList`, `privilegedGroup` or `savedQuestion`
+    /// `resourceType`, `evidence`, `referenceList`, `privilegedGroup`, `savedQuestion`,
+    /// `erasure`, `legalHold` or `retention`
     pub kind: String,
     /// `added`, `changed` or `removed`
     pub change: String,

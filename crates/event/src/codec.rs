@@ -18,7 +18,8 @@
 //! | action | population | recorder | subjects | subject |
 //! |   u8   |     n      |    n     |    n     |         |
 //! +--------+------------+----------+----------+---------+ …
-//! action:  with 0x80 the operation was forwarded, and `n` follows: how many events back its intent is
+//! action:  with 0x80 the operation was forwarded, and `n` follows: how many events back its intent is;
+//!          with 0x40 the first 6 bytes of the hash of the request's id follow, behind that
 //! subject:
 //! +--------+------+-------+---------+-------+---------+--------+--------------+------+--------------+
 //! | number | type | codes | mention | state | members | joined | member, link | left | member, link |
@@ -41,10 +42,11 @@
 //! 9 intent, 10 observation, 11 upstream set, 12 imported entry, 13 import batch, 14 access,
 //! 15 evidence added, 16 reference list added, 17 service principal set, 18 listing, 19 connections
 //! refused, 20 profile changed, 21 group marked, 22 question saved, 23 question removed, 24 review added,
-//! 25 identity set.
+//! 25 identity set, 27 subjects erased, 28 erasure completed, 29 legal hold, 30 retention set,
+//! 31 sent erased.
 //! Kinds of part: 1 origin, 2 target, 3 body, 4 changed values, 5 state, 6 name of a mention, 7 detail,
 //! 8 flags, 9 answer, 10 entry, 11 note. Parts 4, 5 and 6 belong to the subjects in their order.
-//! Forms: 0 plain.
+//! Forms: 0 plain; what the others are is known to whoever seals and opens them ([`Parts`]).
 //!
 //! Header and structural facts stand before all parts and need none of them: sets, counts, classes and
 //! versions follow from these two alone, and the form of a part can change (compressed, sealed) without a
@@ -53,12 +55,14 @@
 //! The value of a row is one version byte and bincode. When the form of rows changes they are made again
 //! from the log, so only one version is ever read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::content::{
-    Answer, Changes, Content, Detail, Flag, Lifecycle, Mention, MentionedName, Part, Values,
+    Answer, Changes, Content, Detail, Flag, Lifecycle, Mention, MentionedName, Part, ValueChange,
+    Values,
 };
 use crate::event::{Event, Header, ResourceType};
 use crate::id::{Number, Seq};
@@ -67,6 +71,9 @@ use crate::stored::frame::{FrameWriter, Lengths};
 use crate::stored::structure::{self, Subject, ValuesCode};
 use crate::stored::v2;
 
+pub use crate::parts::{
+    FORM_PLAIN, NotPlain, OpenedPart, PartError, PartPlace, Parts, Plain, StoredPart,
+};
 pub use crate::stored::frame::{COMMITMENT_BYTES, Frame, FramedPart, put_varint, read_varint};
 
 /// Why bytes cannot be decoded as an event or a row, or the other way round.
@@ -103,6 +110,15 @@ pub enum CodecError {
     /// A part that could not be read cannot be written either.
     #[error("a part cannot be read")]
     Unreadable,
+    /// A part cannot be sealed or opened.
+    #[error("part {index} cannot be sealed or opened")]
+    Part {
+        /// Which of the event's parts, from 0.
+        index: u32,
+        /// Why not.
+        #[source]
+        source: PartError,
+    },
     /// bincode cannot encode a value.
     #[error("cannot be encoded")]
     Encode(#[source] bincode::error::EncodeError),
@@ -114,18 +130,23 @@ const ROW_VERSION: u8 = 1;
 /// limits resources to far less.
 const FIELD_BYTES_MAX: usize = 64 << 20;
 
-const PART_ORIGIN: u8 = 1;
-const PART_TARGET: u8 = 2;
-const PART_BODY: u8 = 3;
-const PART_VALUES: u8 = 4;
-const PART_STATE: u8 = 5;
+/// The kind of a part: where a request came from.
+pub const PART_ORIGIN: u8 = 1;
+/// The kind of a part: path and query.
+pub const PART_TARGET: u8 = 2;
+/// The kind of a part: the received body.
+pub const PART_BODY: u8 = 3;
+/// The kind of a part: changed values, which [`changed_values`] reads.
+pub const PART_VALUES: u8 = 4;
+/// The kind of a part: a whole state, as canonical JSON.
+pub const PART_STATE: u8 = 5;
 const PART_NAME: u8 = 6;
 const PART_DETAIL: u8 = 7;
 const PART_FLAGS: u8 = 8;
-const PART_ANSWER: u8 = 9;
+/// The kind of a part: the answer of an upstream.
+pub const PART_ANSWER: u8 = 9;
 const PART_ENTRY: u8 = 10;
 const PART_NOTE: u8 = 11;
-const FORM_PLAIN: u8 = 0;
 
 fn config() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<FIELD_BYTES_MAX>()
@@ -153,7 +174,7 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> 
     if used == bytes.len() { Ok(value) } else { Err(CodecError::Length) }
 }
 
-/// The bytes of an event as the log stores them.
+/// The bytes of an event with all parts plain. The log stores what [`seal`] makes of them.
 ///
 /// # Errors
 /// When a header or part is larger than 64 MiB, which [`decode`] would refuse, or a part is unreadable.
@@ -161,7 +182,42 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
     encode_as(event, config(), Lengths::Short)
 }
 
-/// Whether any text of an event holds one of our tokens; `encoded` are its stored bytes.
+/// The bytes of an event as the log stores them: those that [`encode`] made of it, with the parts sealed.
+///
+/// # Errors
+/// When a part cannot be sealed.
+pub fn seal(event: &Event, plain: &[u8], parts: &dyn Parts) -> Result<Vec<u8>, CodecError> {
+    let frame = Frame::read(plain)?;
+    let mut out =
+        FrameWriter::new(frame.kind, Lengths::Short, plain.len() + 96 * frame.parts.len());
+    out.sized(frame.header)?;
+    out.sized(frame.structure)?;
+    out.count(frame.parts.len())?;
+    for (index, part) in (0..).zip(&frame.parts) {
+        let place = place_of(event.seq, &event.header, index);
+        let sealed = parts.seal(place, part);
+        let StoredPart { form, commitment, bytes } =
+            sealed.map_err(|source| CodecError::Part { index, source })?;
+        out.put(part.kind, form, (part.subject, &part.others), commitment.as_ref(), &bytes)?;
+    }
+    Ok(out.into_bytes())
+}
+
+fn place_of(seq: Seq, header: &Header, index: u32) -> PartPlace {
+    let Header { application, recorded_at, .. } = *header;
+    PartPlace { seq, application, recorded_at, index }
+}
+
+/// The values in a plain part of changed values.
+///
+/// # Errors
+/// When it is none.
+pub fn changed_values(bytes: &[u8]) -> Result<Vec<ValueChange>, CodecError> {
+    let changed = from_bytes::<Vec<v2::ValueChangeV2<'_>>>(bytes)?.into_iter();
+    changed.map(TryFrom::try_from).collect()
+}
+
+/// Whether any text of an event holds one of our tokens; `encoded` are its bytes with all parts plain.
 ///
 /// Searching the bytes covers every text. But a length byte can look like a digit, and two adjacent
 /// texts like one. So a match is confirmed in an encoding with fixed-width big-endian lengths, which
@@ -297,24 +353,23 @@ fn changes_of(subject: Subject) -> Part {
     Part::new(number, Content::Changes(changes))
 }
 
-/// Decodes what [`encode`] wrote; `seq` is the log's key. Changes stand behind the target and the body,
-/// in their order, each before the part that followed it.
+/// Decodes what [`seal`] or [`encode`] wrote; `seq` is the log's key. Changes stand behind the target and
+/// the body, in their order, each before the part that followed it. Parts that were erased are unreadable.
 ///
 /// # Errors
-/// [`CodecError`] when the bytes are damaged or of another version than this program's.
-pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    decode_with(seq, bytes, |_| true)
+/// [`CodecError`] when the bytes are damaged or of another version than this program's, and when a part
+/// does not open.
+pub fn decode(seq: Seq, bytes: &[u8], parts: &dyn Parts) -> Result<Event, CodecError> {
+    decode_with(seq, bytes, parts, |_| true)
 }
 
-/// The same, but only the parts that the fold reads, as if no other could be read: where the event came
-/// from, values, and names of mentions. Leaves out copying the body, which is most of an event.
+/// The same, but only the parts that the fold reads, as if no other could be read: values, and names of
+/// mentions. Leaves out opening the body, which is most of an event.
 ///
 /// # Errors
 /// As [`decode`], save that damage within another part is not found.
-pub fn decode_to_fold(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    decode_with(seq, bytes, |kind| {
-        matches!(kind, PART_ORIGIN | PART_VALUES | PART_STATE | PART_NAME)
-    })
+pub fn decode_to_fold(seq: Seq, bytes: &[u8], parts: &dyn Parts) -> Result<Event, CodecError> {
+    decode_with(seq, bytes, parts, |kind| matches!(kind, PART_VALUES | PART_STATE | PART_NAME))
 }
 
 /// The same from the header and the structural facts alone, as if no part could be read.
@@ -322,26 +377,30 @@ pub fn decode_to_fold(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
 /// # Errors
 /// As [`decode`], save that damage within a part is not found.
 pub fn decode_facts(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
-    decode_with(seq, bytes, |_| false)
+    decode_with(seq, bytes, &Plain, |_| false)
 }
 
 /// Decodes an event, but of its parts only those of some kinds.
 fn decode_with(
     seq: Seq,
     bytes: &[u8],
+    parts: &dyn Parts,
     is_wanted: impl Fn(u8) -> bool,
 ) -> Result<Event, CodecError> {
     let frame = Frame::read(bytes)?;
     let mut header = v2::header_from_stored(frame.kind, frame.header)?;
     let (structure, subjects) = structure::read(seq, frame.structure)?;
-    let mut parts = Vec::with_capacity(frame.parts.len() + subjects.len());
+    let mut decoded = Vec::with_capacity(frame.parts.len() + subjects.len());
     let mut subjects = subjects.into_iter().peekable();
-    for part in frame.parts {
-        let is_readable = is_wanted(part.kind);
-        if is_readable && part.form != FORM_PLAIN {
-            let code = u32::from(part.form);
-            return Err(CodecError::Code { what: "form of a part", code });
-        }
+    for (index, part) in (0..).zip(frame.parts) {
+        let opened = match is_wanted(part.kind) {
+            true => parts.open(place_of(seq, &header, index), &part),
+            false => Ok(OpenedPart::Erased),
+        };
+        let opened = match opened.map_err(|source| CodecError::Part { index, source })? {
+            OpenedPart::Content(content) => Some(content),
+            OpenedPart::Erased => None,
+        };
         let (subject, others) = (part.subject.unwrap_or(Number::NOBODY), part.others);
         let expected = match part.kind {
             PART_VALUES => ValuesCode::Changed,
@@ -352,7 +411,7 @@ fn decode_with(
         if !matches!(part.kind, PART_ORIGIN | PART_TARGET | PART_BODY) {
             let without = |one: &Subject| one.values == ValuesCode::None;
             while let Some(subject) = subjects.next_if(without) {
-                parts.push(changes_of(subject));
+                decoded.push(changes_of(subject));
             }
         }
         if expected != ValuesCode::None {
@@ -361,74 +420,74 @@ fn decode_with(
             if changes.subject != subject {
                 return Err(CodecError::Length);
             }
-            if let (Content::Changes(changes), true) = (&mut changes.content, is_readable) {
-                read_values(changes, expected, part.bytes)?;
+            if let (Content::Changes(changes), Some(content)) = (&mut changes.content, opened) {
+                read_values(changes, expected, content)?;
             }
             changes.others = others;
-            parts.push(changes);
+            decoded.push(changes);
             continue;
         }
         if part.kind == PART_ORIGIN {
             let origin = header.origin.as_mut().ok_or(CodecError::Length)?;
-            if is_readable {
-                *origin = from_bytes::<v2::OriginV2<'_>>(part.bytes)?.with(origin.credential)?;
+            if let Some(content) = opened {
+                *origin = from_bytes::<v2::OriginV2<'_>>(&content)?.with(origin.credential)?;
             }
             continue;
         }
-        let content = match is_readable {
-            true => match read_content(part.kind, part.bytes)? {
-                Content::Answer(answer) => {
-                    Content::Answer(Answer { intent: structure.intent, ..answer })
-                }
-                content => content,
-            },
-            false => Content::Unreadable(part.kind),
+        let content = match opened.map(|content| read_content(part.kind, content)).transpose()? {
+            Some(Content::Answer(answer)) => {
+                Content::Answer(Answer { intent: structure.intent, ..answer })
+            }
+            Some(content) => content,
+            None => Content::Unreadable(part.kind),
         };
-        parts.push(Part { subject, others, content });
+        decoded.push(Part { subject, others, content });
     }
     for subject in subjects {
         if subject.values != ValuesCode::None {
             return Err(CodecError::Length);
         }
-        parts.push(changes_of(subject));
+        decoded.push(changes_of(subject));
     }
-    Ok(Event { seq, header, structure, parts })
+    Ok(Event { seq, header, structure, parts: decoded })
 }
 
-fn read_values(changes: &mut Changes, code: ValuesCode, bytes: &[u8]) -> Result<(), CodecError> {
+fn read_values(
+    changes: &mut Changes,
+    code: ValuesCode,
+    bytes: Cow<'_, [u8]>,
+) -> Result<(), CodecError> {
     match code {
         ValuesCode::None => {}
         ValuesCode::Changed => {
-            let changed = from_bytes::<Vec<v2::ValueChangeV2<'_>>>(bytes)?.into_iter();
-            changes.values =
-                Values::from(changed.map(TryFrom::try_from).collect::<Result<Vec<_>, _>>()?);
+            changes.values = Values::from(changed_values(&bytes)?);
             if changes.values.is_none() {
                 return Err(CodecError::Length);
             }
         }
-        ValuesCode::State => changes.values = Values::State(Arc::new(bytes.to_vec())),
+        ValuesCode::State => changes.values = Values::State(Arc::new(bytes.into_owned())),
         ValuesCode::Name => {
-            let name = MentionedName::from(from_bytes::<v2::NameV2>(bytes)?);
+            let name = MentionedName::from(from_bytes::<v2::NameV2>(&bytes)?);
             changes.mention.iter_mut().for_each(|mention| mention.name = Some(name.clone()));
         }
     }
     Ok(())
 }
 
-fn read_content(kind: u8, bytes: &[u8]) -> Result<Content, CodecError> {
+fn read_content(kind: u8, bytes: Cow<'_, [u8]>) -> Result<Content, CodecError> {
     Ok(match kind {
         PART_TARGET => {
-            Content::Target(String::from_utf8(bytes.to_vec()).map_err(|_| CodecError::Length)?)
+            Content::Target(String::from_utf8(bytes.into_owned()).map_err(|_| CodecError::Length)?)
         }
-        PART_BODY => Content::Body(bytes.to_vec()),
-        PART_DETAIL => Content::Detail(Detail::from(from_bytes::<v2::DetailV2>(bytes)?)),
+        PART_BODY => Content::Body(bytes.into_owned()),
+        PART_DETAIL => Content::Detail(Detail::from(from_bytes::<v2::DetailV2>(&bytes)?)),
         PART_FLAGS => {
-            let flags = from_bytes::<Vec<v2::FlagV2>>(bytes)?.into_iter();
+            let flags = from_bytes::<Vec<v2::FlagV2>>(&bytes)?.into_iter();
             Content::Flags(flags.map(Flag::try_from).collect::<Result<_, _>>()?)
         }
-        PART_ANSWER => Content::Answer(Answer::from(from_bytes::<v2::AnswerV2>(bytes)?)),
-        PART_ENTRY => Content::Entry(bytes.to_vec()),
-        PART_NOTE => Content::Note(bytes.to_vec()),
+        PART_ANSWER => Content::Answer(Answer::from(from_bytes::<v2::AnswerV2>(&bytes)?)),
+        PART_ENTRY => Content::Entry(bytes.into_owned()),
+        PART_NOTE => Content::Note(bytes.into_owned()),
         code => return Err(CodecError::Code { what: "kind of part", code: u32::from(code) }),
     })
 }

@@ -10,6 +10,7 @@ use crate::claim::{
 use crate::clock::Timestamp;
 use crate::content::Part;
 use crate::id::{Application, Credential, Number, Seq};
+use crate::privacy::{ErasureCompleted, LegalHold, RetentionSet, SentErased, SubjectsErased};
 
 /// A stored fact. It is never changed.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,6 +38,9 @@ pub struct Structure {
     pub forwarded: bool,
     /// The intent of an operation that was sent.
     pub intent: Option<Seq>,
+    /// Of an operation or observation: the first bytes of the hash of its request's id, by which it is found
+    /// also when the origin cannot be read any more.
+    pub request_hash: Option<[u8; 6]>,
 }
 
 /// The part of an event that stays readable for ever: codes, numbers, times; no personal data.
@@ -129,6 +133,16 @@ pub enum Fact {
     QuestionSaved(QuestionSaved),
     /// A saved question was removed.
     QuestionRemoved(QuestionRemoved),
+    /// People are erased.
+    SubjectsErased(SubjectsErased),
+    /// An erasure was carried out.
+    ErasureCompleted(ErasureCompleted),
+    /// People must not be erased, or may be again.
+    LegalHold(LegalHold),
+    /// It was set for how long what is sent is kept.
+    RetentionSet(RetentionSet),
+    /// What was sent was kept for as long as it may be.
+    SentErased(SentErased),
 }
 
 /// A request on a SCIM address, and what was decided.

@@ -17,6 +17,8 @@ mod content;
 mod event;
 mod id;
 mod links;
+mod parts;
+mod privacy;
 pub mod secret;
 mod stored {
     pub(crate) mod frame;
@@ -43,3 +45,4 @@ pub use event::{
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};
 pub use links::{Link, LinkKind};
+pub use privacy::{ErasureCompleted, LegalHold, RetentionSet, SentErased, SubjectsErased};

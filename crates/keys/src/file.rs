@@ -17,6 +17,9 @@ use crate::layout::{
 /// Slots that are written or read in one call while many are.
 pub(crate) const SLOTS_AT_ONCE: u32 = 16 * BLOCK;
 
+/// Keys that [`KeyFile::make`] returns at most.
+const MADE_MAX: u32 = 16 * 1_024;
+
 /// What a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyState {
@@ -156,7 +159,7 @@ impl KeyFile {
         if whole > header.slots {
             let mut header = file.lock();
             for hole in holes.into_iter().filter(|hole| *hole < whole) {
-                file.disk.write(&file.new_slot(wrapping, hole)?, slot_at(hole))?;
+                file.disk.write(&file.new_slot(wrapping, hole)?.0, slot_at(hole))?;
             }
             // The others may be nowhere but in memory yet.
             file.disk.sync()?;
@@ -166,10 +169,14 @@ impl KeyFile {
     }
 
     /// A slot with a new key.
-    fn new_slot(&self, wrapping: &Wrapping, slot: u32) -> Result<[u8; SLOT_BYTES], KeysError> {
+    fn new_slot(
+        &self,
+        wrapping: &Wrapping,
+        slot: u32,
+    ) -> Result<([u8; SLOT_BYTES], DataKey), KeysError> {
         let (nonce, key) = (Nonce::random()?, DataKey::random()?);
         let wrapped = wrapping.wrap.wrap(self.table.owner(slot), &nonce, &key);
-        Ok(Slot::Live(wrapped).to_bytes())
+        Ok((Slot::Live(wrapped).to_bytes(), key))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -211,11 +218,15 @@ impl KeyFile {
         Ok(())
     }
 
-    /// Makes keys until there is one in `slot`, in blocks of [`BLOCK`]. When this returns they survive a loss
-    /// of power.
-    pub(crate) fn make(&self, wrapping: &Wrapping, slot: u32) -> Result<(), KeysError> {
+    /// Makes keys until there is one in `slot`, in blocks of [`BLOCK`], and returns the last of them. When this returns
+    /// they survive a loss of power.
+    pub(crate) fn make(
+        &self,
+        wrapping: &Wrapping,
+        slot: u32,
+    ) -> Result<Vec<(Owner, DataKey)>, KeysError> {
         if slot < self.slots() {
-            return Ok(());
+            return Ok(vec![]);
         }
         if slot >= SLOTS_MAX {
             return Err(KeysError::Full { application: self.table.application });
@@ -224,22 +235,29 @@ impl KeyFile {
         let end = (slot + 1).next_multiple_of(BLOCK);
         let begin = header.slots;
         if end <= begin {
-            return Ok(()); // somebody else was faster
+            return Ok(vec![]); // somebody else was faster
         }
         self.writing(|| {
+            let mut made = vec![];
             let mut next = begin;
             while next < end {
                 let until = end.min(next.saturating_add(SLOTS_AT_ONCE));
                 let mut bytes = Vec::with_capacity((until - next) as usize * SLOT_BYTES);
                 for slot in next..until {
-                    bytes.extend_from_slice(&self.new_slot(wrapping, slot)?);
+                    let (stored, key) = self.new_slot(wrapping, slot)?;
+                    bytes.extend_from_slice(&stored);
+                    // Of very many only those are returned that a cache may keep.
+                    if end - slot <= MADE_MAX {
+                        made.push((self.table.owner(slot), key));
+                    }
                 }
                 self.disk.write(&bytes, slot_at(next))?;
                 next = until;
             }
             // A crash before this leaves slots that are not counted, whole or not.
             self.disk.sync()?;
-            self.count(&mut header, end)
+            self.count(&mut header, end)?;
+            Ok(made)
         })
     }
 
@@ -279,14 +297,15 @@ impl KeyFile {
         self.writing(|| {
             for slot in slots {
                 let owner = self.table.owner(*slot);
-                // A torn slot is overwritten too: what tore it may have been this erasure.
-                if let Err(KeyState::Erased { .. }) = wrapping.open(owner, &self.slot(*slot)?) {
-                    continue;
-                }
+                // A torn slot is overwritten too: what tore it may have been this erasure. So is one that
+                // was destroyed before, because that may be in memory alone since a sync failed.
+                let seq = match wrapping.open(owner, &self.slot(*slot)?) {
+                    Err(KeyState::Erased { seq }) => seq,
+                    Ok(_) | Err(KeyState::Live | KeyState::Damaged) => seq,
+                };
                 let erased = Slot::erased(&wrapping.wrap, owner, seq);
                 self.disk.write(&erased.to_bytes(), slot_at(*slot))?;
             }
-            // Also for what was destroyed before: that may have been without a sync.
             self.disk.sync()
         })
     }

@@ -7,7 +7,7 @@ const FIRST_WORDS: &[u8; 12] = b"provlog keys";
 /// The version that is written, and the newest that is read.
 pub(crate) const VERSION: u16 = 1;
 /// Bytes of a header, with the zeros behind it. A disk writes so many at once.
-pub(crate) const HEADER_BYTES: usize = 512;
+pub(crate) const HEADER_BYTES: usize = 4096;
 /// Where the slots begin.
 pub(crate) const SLOTS_BEGIN: u64 = 2 * HEADER_BYTES as u64;
 /// Bytes of a slot.
@@ -37,6 +37,7 @@ pub(crate) struct Table {
 pub(crate) enum TableKind {
     Persons = 1,
     Months = 2,
+    Sent = 3,
 }
 
 impl Table {
@@ -49,6 +50,9 @@ impl Table {
             Owner::Month { application, month } => {
                 (Table { application, kind: TableKind::Months }, month.0)
             }
+            Owner::Sent { application, month } => {
+                (Table { application, kind: TableKind::Sent }, month.0)
+            }
         }
     }
 
@@ -58,6 +62,7 @@ impl Table {
         match kind {
             TableKind::Persons => Owner::Person { application, number: Number(slot) },
             TableKind::Months => Owner::Month { application, month: Month(slot) },
+            TableKind::Sent => Owner::Sent { application, month: Month(slot) },
         }
     }
 
@@ -65,6 +70,7 @@ impl Table {
         let kind = match self.kind {
             TableKind::Persons => "persons",
             TableKind::Months => "months",
+            TableKind::Sent => "sent",
         };
         format!("{kind}-{}", self.application)
     }
@@ -75,6 +81,7 @@ impl Table {
         let kind = match kind {
             "persons" => TableKind::Persons,
             "months" => TableKind::Months,
+            "sent" => TableKind::Sent,
             _ => return None,
         };
         let table = Table { application: Application(application.parse().ok()?), kind };
@@ -139,6 +146,7 @@ impl Header {
         let kind = match bytes[14] {
             1 => TableKind::Persons,
             2 => TableKind::Months,
+            3 => TableKind::Sent,
             _ => return Err(NoHeader::Damaged),
         };
         let application = Application(u32::from_be_bytes(array(bytes, 16)));

@@ -4,6 +4,7 @@
 //! ```text
 //!  DIR/keys/persons-7   the keys of the numbers of application 7, by number
 //!  DIR/keys/months-7    the keys of what concerns no person there, by month since January 1970
+//!  DIR/keys/sent-7      the keys of what was sent there, by month since January 1970
 //!  DIR/master.key       the master key, if it was not configured elsewhere
 //! ```
 //!
@@ -15,17 +16,17 @@
 //! A table of slots of one size, so that a key is one read at a known place. Numbers are big-endian.
 //!
 //! ```text
-//!  0          512        1024      1104      1184
+//!  0          4096       8192      8272      8352
 //! +----------+----------+---------+---------+--- …
 //! | header A | header B | slot 0  | slot 1  |
 //! +----------+----------+---------+---------+--- …
 //!
-//! header, the rest of its 512 bytes is zero:
+//! header, the rest of its 4096 bytes is zero:
 //! +----------------+---------+-------+---+-------------+-----+------------+-------+------------+--------+
 //! | "provlog keys" | version | table | 0 | application | log | master key | slots | generation | crc32c |
 //! |      12        | u16: 1  |  u8   |   |    u32      | u64 |  8: its id |  u32  |    u64     |  u32   |
 //! +----------------+---------+-------+---+-------------+-----+------------+-------+------------+--------+
-//! table: 1 persons, 2 months; slots: so many were made and synced
+//! table: 1 persons, 2 months, 3 sent; slots: so many were made and synced
 //!
 //! slot of a key:                                   slot of a key that was destroyed:
 //! +---+--------------------+-------+--------+      +---+---------+------+--------+--------+
@@ -79,6 +80,7 @@ mod layout;
 mod master;
 mod rewrap;
 mod store;
+mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -88,3 +90,4 @@ pub use file::KeyState;
 pub use master::{MasterError, MasterSource, own_master_key};
 pub use rewrap::{Rewrapped, rewrap};
 pub use store::{CACHED_KEYS, KeyStore, holds_keys};
+pub use vault::Vault;

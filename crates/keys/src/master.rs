@@ -93,7 +93,7 @@ pub enum MasterError {
     #[error("cannot make a master key")]
     Random(#[from] RandomError),
     /// What was read is no master key.
-    #[error("{origin} gives no master key")]
+    #[error("{origin} gives no master key: restore the right one")]
     Text {
         /// From where it was read.
         origin: String,
@@ -102,7 +102,7 @@ pub enum MasterError {
         source: MasterTextError,
     },
     /// What was read is not UTF-8.
-    #[error("{origin} gives no master key: it is not UTF-8 text")]
+    #[error("{origin} gives no master key, because it is not UTF-8 text: restore the right one")]
     NotText {
         /// From where it was read.
         origin: String,

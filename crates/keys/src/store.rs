@@ -95,10 +95,12 @@ impl KeyStore {
         keys_max: usize,
     ) -> Result<KeyStore, KeysError> {
         match DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => disk::sync_folder_of(folder)?,
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed("create", folder)(error)),
         }
+        // Also if it was there: whoever made it may have been killed before this.
+        disk::sync_folder_of(folder)?;
         let wrapping = Wrapping { log, master: master.id(), wrap: WrapKey::new(master, log) };
         let mut files = BTreeMap::new();
         for (table, path) in tables(folder)? {
@@ -120,7 +122,7 @@ impl KeyStore {
     /// What the operating system refuses.
     pub fn add_application(&self, application: Application) -> Result<(), KeysError> {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
-        for kind in [TableKind::Persons, TableKind::Months] {
+        for kind in [TableKind::Persons, TableKind::Months, TableKind::Sent] {
             let table = Table { application, kind };
             if let Entry::Vacant(place) = files.entry(table) {
                 let file = KeyFile::create(&self.folder, table, &self.wrapping)?;
@@ -159,7 +161,13 @@ impl KeyStore {
     /// # Errors
     /// [`KeysError::Missing`], [`KeysError::Full`], and what the operating system refuses.
     pub fn make_numbers(&self, application: Application, through: Number) -> Result<(), KeysError> {
-        self.file(Table { application, kind: TableKind::Persons })?.make(&self.wrapping, through.0)
+        let file = self.file(Table { application, kind: TableKind::Persons })?;
+        let erasures = self.cache().erasures();
+        // They are needed soon, and reading one back takes longer than to keep it.
+        for (owner, key) in file.make(&self.wrapping, through.0)? {
+            self.remember(owner, &Arc::new(key), erasures);
+        }
+        Ok(())
     }
 
     /// The same for months.
@@ -167,7 +175,19 @@ impl KeyStore {
     /// # Errors
     /// As [`KeyStore::make_numbers`].
     pub fn make_months(&self, application: Application, through: Month) -> Result<(), KeysError> {
-        self.file(Table { application, kind: TableKind::Months })?.make(&self.wrapping, through.0)
+        self.file(Table { application, kind: TableKind::Months })?
+            .make(&self.wrapping, through.0)
+            .map(|_| ())
+    }
+
+    /// The same for what was sent in a month.
+    ///
+    /// # Errors
+    /// As [`KeyStore::make_numbers`].
+    pub fn make_sent(&self, application: Application, through: Month) -> Result<(), KeysError> {
+        self.file(Table { application, kind: TableKind::Sent })?
+            .make(&self.wrapping, through.0)
+            .map(|_| ())
     }
 
     /// Checks that there are keys for as many numbers as the log uses, which are `used` with 0. To be called at
@@ -176,7 +196,9 @@ impl KeyStore {
     /// # Errors
     /// [`KeysError::Missing`] or [`KeysError::TooFew`]: the files were lost, or are older than the log.
     pub fn require_numbers(&self, application: Application, used: u32) -> Result<(), KeysError> {
-        self.file(Table { application, kind: TableKind::Months })?;
+        for kind in [TableKind::Months, TableKind::Sent] {
+            self.file(Table { application, kind })?;
+        }
         let made = self.numbers_made(application)?;
         // 0 is nobody, and needs no key.
         match used <= 1 || used <= made {

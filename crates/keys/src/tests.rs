@@ -5,6 +5,7 @@ mod damage;
 mod keys;
 mod masters;
 mod rewrapping;
+mod vault;
 
 use std::path::Path;
 

@@ -40,9 +40,17 @@ pub(crate) fn fold_reference_list(
     rows: &mut Overlay<'_>,
     event: &Event,
     added: &ReferenceListAdded,
-) {
+) -> Result<(), ProjectorError> {
+    let application = event.header.application;
+    // An upload has a number of its own, by which it can be erased.
+    for part in &event.parts {
+        if rows.next_number(application)? <= part.subject {
+            rows.put_last_number(application, part.subject);
+        }
+    }
     let value = [added.rows, event.header.application.0].map(u32::to_be_bytes).concat();
     rows.put(key::reference_list(&added.name, event.seq), value);
+    Ok(())
 }
 
 pub(crate) fn fold_access(rows: &mut Overlay<'_>, event: &Event, access: &Access) {

@@ -42,6 +42,12 @@ pub enum ConfigurationKind {
     PrivilegedGroup = 9,
     /// A saved question.
     SavedQuestion = 10,
+    /// An erasure of people.
+    Erasure = 11,
+    /// A legal hold of people.
+    LegalHold = 12,
+    /// For how long what is sent is kept.
+    Retention = 13,
 }
 
 impl ConfigurationKind {
@@ -58,6 +64,9 @@ impl ConfigurationKind {
             ReferenceList,
             PrivilegedGroup,
             SavedQuestion,
+            Erasure,
+            LegalHold,
+            Retention,
         ];
         all.into_iter().find(|kind| *kind as u8 == code)
     }
@@ -120,10 +129,14 @@ fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
         | Fact::QuestionRemoved(QuestionRemoved { name }) => {
             (ConfigurationKind::SavedQuestion, Some(name.clone().into_bytes()))
         }
+        Fact::SubjectsErased(_) => (ConfigurationKind::Erasure, None),
+        Fact::LegalHold(_) => (ConfigurationKind::LegalHold, None),
+        Fact::RetentionSet(_) | Fact::SentErased(_) => (ConfigurationKind::Retention, Some(vec![])),
         Fact::Operation(_)
         | Fact::Intent(_)
         | Fact::Observation(_)
         | Fact::Listed(_)
+        | Fact::ErasureCompleted(_)
         | Fact::RecorderStarted(_)
         | Fact::RecorderStopped(_)
         | Fact::Unauthenticated(_)

@@ -150,6 +150,11 @@ pub enum ProjectorError {
 }
 
 impl ProjectorError {
+    /// The error of an event that cannot be read or made.
+    pub fn event(seq: Seq) -> impl Fn(CodecError) -> ProjectorError {
+        move |source| ProjectorError::Event { seq, source }
+    }
+
     /// Whether only rows are damaged, which a rebuild makes again from the log.
     pub fn is_row_damage(&self) -> bool {
         match self {

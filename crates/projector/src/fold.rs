@@ -24,6 +24,7 @@ use crate::failing;
 use crate::listing;
 use crate::operation::{OperationSummary, request_id_hash};
 use crate::overlay::Overlay;
+use crate::privacy;
 use crate::resource;
 use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, ResourceHead,
@@ -34,11 +35,14 @@ use crate::text::case_folded;
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
 
+mod erasure;
 mod lookups;
+
+pub use lookups::names_of;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 22;
+pub(crate) const FOLD_VERSION: u32 = 23;
 
 /// Applies one event to the rows.
 ///
@@ -108,7 +112,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         }
         Fact::ReviewAdded(_) => rows.put(key::review(application, event.seq), vec![]),
         Fact::ReferenceListAdded(added) => {
-            asked::fold_reference_list(rows, event, added);
+            asked::fold_reference_list(rows, event, added)?;
         }
         Fact::ProfileChanged(changed) => {
             change_application(rows, event.header.application, |row| {
@@ -122,6 +126,16 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         Fact::QuestionRemoved(removed) => {
             configuration::fold_question(rows, event, &removed.name, false);
         }
+        Fact::SubjectsErased(erased) => {
+            erasure::fold_erased(rows, (application, event.seq), erased)?;
+            privacy::fold_erasure(rows, application, event.seq, None);
+        }
+        Fact::ErasureCompleted(completed) => {
+            privacy::fold_erasure(rows, application, completed.erasure, Some(event.seq));
+        }
+        Fact::LegalHold(hold) => privacy::fold_hold(rows, event, hold),
+        Fact::RetentionSet(set) => privacy::fold_retention(rows, application, set)?,
+        Fact::SentErased(erased) => privacy::fold_sent_erased(rows, application, erased)?,
     }
     Ok(())
 }
@@ -389,8 +403,8 @@ fn fold_summary(
     let summary = OperationSummary { ordinal: class::count(rows)?, ..summary };
     class::record(rows, summary.class(), event.seq)?;
     rows.put(key::operation(event.seq), summary.encode());
-    let request_id = event.header.origin.as_ref().map_or("", |origin| &origin.request_id);
-    rows.put(key::by_request(request_id_hash(request_id), event.seq), vec![]);
+    let hash = event.structure.request_hash.unwrap_or_else(|| request_id_hash(""));
+    rows.put(key::by_request(hash, event.seq), vec![]);
     Ok(Some(summary))
 }
 
@@ -449,6 +463,7 @@ impl ResourceFold<'_> {
             attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
         let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
         let key = key::mention(application, kind, attribute, case_folded);
+        rows.put(key::mention_name(application, self.number, &key), vec![]);
         let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
         // Mentioning the same number again does not change since when it has the name.
         if before.is_none_or(|(number, _)| number != self.number) {

@@ -34,6 +34,7 @@ mod memory;
 mod names;
 mod operation;
 mod overlay;
+mod privacy;
 mod queue;
 mod reads;
 mod rebuild;
@@ -60,9 +61,11 @@ pub use configuration::{ConfigurationKind, ConfigurationSummary, PrivilegedGroup
 pub use draft::{Draft, PassedPart};
 pub use error::{CommitError, ProjectorError};
 pub use failing::Failing;
+pub use fold::names_of;
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
 pub use operation::{OperationSummary, effect_of_observation, request_id_hash, status_of};
+pub use privacy::{Erasure, Retention};
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts,

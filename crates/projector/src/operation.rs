@@ -119,7 +119,12 @@ impl OperationSummary {
             | Fact::ProfileChanged(_)
             | Fact::GroupMarked(_)
             | Fact::QuestionSaved(_)
-            | Fact::QuestionRemoved(_) => None,
+            | Fact::QuestionRemoved(_)
+            | Fact::SubjectsErased(_)
+            | Fact::ErasureCompleted(_)
+            | Fact::LegalHold(_)
+            | Fact::RetentionSet(_)
+            | Fact::SentErased(_) => None,
         }
     }
 
@@ -195,12 +200,14 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// The hash of a request id: FNV-1a, 64 bits. A key has its first bytes, so it must not change. Different ids
-/// may have the same hash; the event has the id.
-pub fn request_id_hash(request_id: &str) -> u64 {
-    request_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+/// The hash of a request id: FNV-1a, of its 64 bits the first 48. Events have it, so it must not change.
+/// Different ids may have the same hash; the event's origin has the id.
+pub fn request_id_hash(request_id: &str) -> [u8; 6] {
+    let hash = request_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    });
+    let [first @ .., _, _] = hash.to_be_bytes();
+    first
 }
 
 #[cfg(test)]
@@ -233,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv_1a() {
-        assert_eq!(request_id_hash(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(request_id_hash("a"), 0xaf63_dc4c_8601_ec8c); // the published check value
+        assert_eq!(request_id_hash(""), [0xcb, 0xf2, 0x9c, 0xe4, 0x84, 0x22]);
+        assert_eq!(request_id_hash("a"), [0xaf, 0x63, 0xdc, 0x4c, 0x86, 0x01]); // the published check value
     }
 }

@@ -106,7 +106,7 @@ fn fold_until(
     let mut next = from;
     store.scan_log(from, |seq, stored| -> Result<_, ProjectorError> {
         let event =
-            decode_to_fold(seq, stored).map_err(|source| ProjectorError::Event { seq, source })?;
+            decode_to_fold(seq, stored, store.parts()).map_err(ProjectorError::event(seq))?;
         fold_stored(&mut overlay, store.log_id(), &event, stored)?;
         next = seq + 1;
         Ok(if overlay.len() >= limits.rows || overlay.bytes() >= limits.bytes {
@@ -140,9 +140,9 @@ fn check_log(store: &Store) -> Result<(), ProjectorError> {
     };
     store.scan_log(0, |seq, stored| -> Result<_, ProjectorError> {
         check(&tree)?;
-        let entry = decode(seq, stored)
+        let entry = decode(seq, stored, store.parts())
             .and_then(|event| Entry::of_event(store.log_id(), &event, stored))
-            .map_err(|source| ProjectorError::Event { seq, source })?;
+            .map_err(ProjectorError::event(seq))?;
         tree.append(entry.leaf());
         Ok(ControlFlow::Continue(()))
     })?;
@@ -211,12 +211,15 @@ fn digest_now(
 #[cfg(test)]
 mod tests {
     use event::codec::encode;
+    use event::codec::{FramedPart, OpenedPart, PartError, PartPlace, Parts, Plain, StoredPart};
     use event::{
         Application, ApplicationAdded, Attribute, Changes, Content, Effect, Event, Fact, Header,
         Lifecycle, Mention, MentionedName, Method, Number, Operation, Part, Path, ResourceType,
-        Route, Structure, Timestamp, ValueChange, Values,
+        Route, Structure, SubjectsErased, Timestamp, ValueChange, Values,
     };
-    use store::{Options, key};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use store::{Direction, Options, ReadRows, Row, key};
 
     use super::*;
 
@@ -366,44 +369,71 @@ mod tests {
             new: Some(serde_json::to_vec(&text).unwrap()),
         };
         let (mut living, mut members): (Vec<Number>, Vec<Number>) = (vec![], vec![]);
+        // Who can be erased: nobody who exists, is a member, or was erased before.
+        let (mut mentioned, mut gone): (Vec<Number>, Vec<Number>) = (vec![], vec![]);
         let mut next = 2;
         let mut log = vec![added(0)];
         for seq in 1..900 {
             let mut changes = Changes::default();
+            if below(12) == 0 {
+                let mut numbers = vec![];
+                for list in [&mut gone, &mut mentioned] {
+                    if !list.is_empty() {
+                        numbers.push(list.swap_remove(below(list.len())));
+                    }
+                }
+                numbers.sort_unstable();
+                let fact = Fact::SubjectsErased(SubjectsErased { numbers });
+                log.push(event(seq, fact, vec![]));
+                continue;
+            }
             let (kind, number) = match below(8) {
                 0..3 => {
                     changes.lifecycle = Some(Lifecycle::Created(ResourceType::USER));
                     // Some names are shared, and some were mentioned before.
-                    let (name, own) = (below(400), below(400));
+                    let (name, own, mail) = (below(60), below(60), below(60));
                     let state = serde_json::json!({
+                        "displayName": format!("person-{next}-"),
+                        "emails": [{"value": format!("name-{mail}")}, {"value": format!("name-{name}")}],
                         "externalId": format!("external-{own}"),
                         "id": format!("id-{next}"),
                         "userName": format!("name-{name}"),
                     });
-                    changes.values =
-                        Values::State(std::sync::Arc::new(state.to_string().into_bytes()));
+                    changes.values = Values::State(Arc::new(state.to_string().into_bytes()));
                     living.push(Number(next));
                     next += 1;
                     (ResourceType::USER, Number(next - 1))
                 }
                 3 => {
-                    let value = format!("name-{}", below(400));
+                    let value = match below(3) {
+                        0 => format!("person-{next}-"),
+                        // Few, so that names go back and forth.
+                        _ => format!("name-{}", below(6)),
+                    };
                     changes.mention = Some(Mention {
                         attribute: Attribute::UserName,
                         resource_type: ResourceType::USER,
                         name: Some(MentionedName { value, display: None }),
                     });
-                    next += 1;
-                    (ResourceType::USER, Number(next - 1))
+                    // Somebody is mentioned again, by this name too.
+                    let again = (below(2) == 0 && !mentioned.is_empty())
+                        .then(|| mentioned[mentioned.len() - 1 - below(mentioned.len().min(3))]);
+                    let number = again.unwrap_or(Number(next));
+                    if again.is_none() {
+                        mentioned.push(number);
+                        next += 1;
+                    }
+                    (ResourceType::USER, number)
                 }
                 4 if !living.is_empty() => {
-                    let gone = living.swap_remove(below(living.len()));
+                    let number = living.swap_remove(below(living.len()));
+                    gone.push(number);
                     changes.lifecycle = Some(Lifecycle::Deleted);
-                    (ResourceType::USER, gone)
+                    (ResourceType::USER, number)
                 }
                 5 if !living.is_empty() => {
-                    changes.values =
-                        vec![text("externalId", format!("external-{}", below(400)))].into();
+                    let attribute = ["externalId", "userName"][below(2)];
+                    changes.values = vec![text(attribute, format!("name-{}", below(60)))].into();
                     (ResourceType::USER, living[below(living.len())])
                 }
                 6 if !members.is_empty() => {
@@ -431,19 +461,94 @@ mod tests {
                 results: None,
                 decided_after_us: 0,
             };
-            let recorded_at = Timestamp(seq as i64 * 300_000);
-            let header = Header {
-                application: Application(1),
-                recorded_at,
-                raw_clock: recorded_at,
-                origin: None,
-                fact: Fact::Operation(operation),
-            };
             let part = Part::new(number, Content::Changes(changes));
-            let structure = Structure::default();
-            log.push(Event { seq, header, structure, parts: vec![part] });
+            log.push(event(seq, Fact::Operation(operation), vec![part]));
         }
         log
+    }
+
+    fn event(seq: Seq, fact: Fact, parts: Vec<Part>) -> Event {
+        let recorded_at = Timestamp(seq as i64 * 300_000);
+        let header = Header {
+            application: Application(1),
+            recorded_at,
+            raw_clock: recorded_at,
+            origin: None,
+            fact,
+        };
+        Event { seq, header, structure: Structure::default(), parts }
+    }
+
+    /// The parts of some people cannot be read any more.
+    struct Forgotten(BTreeSet<Number>);
+
+    impl Parts for Forgotten {
+        fn seal(&self, at: PartPlace, part: &FramedPart<'_>) -> Result<StoredPart, PartError> {
+            Plain.seal(at, part)
+        }
+
+        fn open<'a>(
+            &self,
+            at: PartPlace,
+            part: &FramedPart<'a>,
+        ) -> Result<OpenedPart<'a>, PartError> {
+            match part.subject.is_some_and(|subject| self.0.contains(&subject)) {
+                true => Ok(OpenedPart::Erased),
+                false => Plain.open(at, part),
+            }
+        }
+    }
+
+    /// Whether the keys are destroyed before the fold, after it or meanwhile, the rows are the same.
+    #[test]
+    fn rows_of_erased_people_are_those_of_people_who_were_never_readable() {
+        let log = busy_log();
+        let erased: BTreeSet<Number> = log
+            .iter()
+            .filter_map(|event| match &event.header.fact {
+                Fact::SubjectsErased(erased) => Some(erased.numbers.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        assert!(erased.len() > 60, "{}", erased.len());
+        let encoded = |event: &Event| (event.seq, encode(event).unwrap());
+        let rows_when_erased_after = |events: usize| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path(), &Options::default(), 7).unwrap();
+            let (before, after) = log.split_at(events);
+            for (part, forgets) in [(before, false), (after, true)] {
+                if forgets {
+                    store.set_parts(Arc::new(Forgotten(erased.clone())));
+                }
+                store.append(&part.iter().map(encoded).collect::<Vec<_>>(), false).unwrap();
+                catch_up(&store, |_, _| ()).unwrap();
+            }
+            let mut rows = vec![];
+            let all = key::KeyRange { from: vec![2], to: vec![u8::MAX] };
+            let visit = &mut |key: &[u8], value: &[u8]| {
+                rows.push((key.to_vec(), value.to_vec()));
+                ControlFlow::Continue(())
+            };
+            store.snapshot().scan(&all, Direction::Forward, visit).unwrap();
+            rows
+        };
+        let live = rows_when_erased_after(log.len());
+        for events in [0, 1, 200, 450, 700, 899] {
+            let rows = rows_when_erased_after(events);
+            // The first rows that differ, and not all.
+            let differ = |rows: &[Row], others: &[Row]| {
+                rows.iter().find(|row| !others.contains(row)).cloned()
+            };
+            assert_eq!(differ(&live, &rows), None, "only when read before, {events}");
+            assert_eq!(differ(&rows, &live), None, "only when never read, {events}");
+        }
+        for number in erased {
+            let name = format!("person-{}-", number.0).into_bytes();
+            let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+            let left = live.iter().find(|(key, value)| holds(key) || holds(value));
+            assert_eq!(left, None, "{number}");
+        }
     }
 
     /// Neither where a publish ends nor what is remembered from the one before shows in the rows.

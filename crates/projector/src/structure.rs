@@ -11,6 +11,7 @@ use event::{
 };
 
 use crate::error::ProjectorError;
+use crate::operation::request_id_hash;
 use crate::view::View;
 
 /// What a link is about.
@@ -59,6 +60,11 @@ impl Completion {
             }
         }
         event.structure.action = action_of(&event.header.fact, &event.parts);
+        if let (Fact::Operation(_) | Fact::Observation(_), Some(origin)) =
+            (&event.header.fact, &event.header.origin)
+        {
+            event.structure.request_hash = Some(request_id_hash(&origin.request_id));
+        }
         if population {
             event.structure.population = self.before(Thing::Population(application), seq, view)?;
         }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use event::codec::decode;
+use event::codec::decode_facts;
 use event::{Application, Event, LinkKind, Number, Seq, Timestamp};
 use evidence::Entry;
 use foldhash::fast::RandomState;
@@ -227,7 +227,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Takes in the next event.
     fn take(&mut self, seq: Seq, stored: &[u8]) -> Result<(), Unreadable> {
-        let decoded = decode(seq, stored).and_then(|event| {
+        let decoded = decode_facts(seq, stored).and_then(|event| {
             let entry = Entry::of_event(self.store.log_id(), &event, stored)?;
             Ok((event, entry))
         });

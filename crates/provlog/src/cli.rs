@@ -20,6 +20,7 @@ use crate::output::Output;
 use crate::questions::{self, Question, told};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
+use crate::unlock::MasterConfig;
 use crate::verify::{
     VerificationCommand, VerifyArgs, VerifyEvidenceArgs, verification, verify, verify_evidence,
 };
@@ -86,6 +87,8 @@ enum Command {
         /// not open
         #[arg(long, value_name = "NEW")]
         into: Option<PathBuf>,
+        #[command(flatten)]
+        master: MasterConfig,
     },
     /// Read the whole log and all rows, and report damage; the server must be stopped
     Scrub {
@@ -102,6 +105,8 @@ enum Command {
         /// Folder of the log
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
+        #[command(flatten)]
+        master: MasterConfig,
     },
     /// Witness the logs of others: sign that they only grow
     #[command(subcommand)]
@@ -226,6 +231,8 @@ enum TokenCommand {
         /// With --data: go on although the clock is far ahead of the last event
         #[arg(long, requires = "data")]
         accept_clock: bool,
+        #[command(flatten)]
+        master: MasterConfig,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -462,12 +469,13 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             label: Label { name, expires },
             data: Some(data),
             accept_clock,
+            master,
             client,
         }) => {
             let issue = Issue::new(role.role().name(), app);
             let issue = issue.and_then(|issue| issue.named(name)?.until(expires.as_deref()));
             let issue = issue.map_err(|error| Failure::Wrong(error.to_string()))?;
-            let answer = offline::add_token(&data, &issue, accept_clock)?;
+            let answer = offline::add_token(&data, &master, &issue, accept_clock)?;
             output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
         Command::Token(TokenCommand::Add { role, app, label, data: None, client, .. }) => {
@@ -517,13 +525,13 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         }
         Command::Verification(command) => verification(&command, output),
         Command::VerifyEvidence(args) => verify_evidence(&args, output),
-        Command::Rebuild { data, into } => match into {
-            Some(into) => offline::rebuild_into(&data, &into, output),
-            None => offline::rebuild(&data, output),
+        Command::Rebuild { data, into, master } => match into {
+            Some(into) => offline::rebuild_into(&data, &into, &master, output),
+            None => offline::rebuild(&data, &master, output),
         },
         Command::Scrub { data } => offline::scrub(&data, output),
         Command::Verify(args) => verify(&args, output),
-        Command::Digest { data } => offline::digest(&data, output),
+        Command::Digest { data, master } => offline::digest(&data, &master, output),
         Command::Witness(command) => command.run(output),
     }
 }

@@ -13,6 +13,7 @@ use query::sign_in::Settings;
 
 use crate::logging;
 use crate::signing::{self, SigningKeys};
+use crate::unlock::MasterConfig;
 use crate::witnesses::{WitnessAt, witness_at};
 
 /// A clock that stands more days ahead of the last event is most likely wrong.
@@ -92,6 +93,9 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_READ_BACK_AFTER_MS", value_delimiter = ',',
           default_values_t = READ_BACK_AFTER_MS, value_parser = clap::value_parser!(u64).range(..=READ_BACK_AFTER_MS_MAX))]
     pub read_back_after_ms: Vec<u64>,
+
+    #[command(flatten)]
+    pub master: MasterConfig,
 
     /// File of the key that signs checkpoints of the log; given several times, each key signs [default:
     /// DATA/signing.key, made at the first start]

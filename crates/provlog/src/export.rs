@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use query::export::{Finding, check};
@@ -57,28 +57,26 @@ impl Export {
             encoded(question),
             self.bom
         );
-        let client = Client::new(&self.client)?;
-        let wrong = |error: io::Error| {
-            Failure::Wrong(format!("{} cannot be written: {error}", out.display()))
-        };
-        let mut file = OpenOptions::new().write(true).create_new(true).open(out).map_err(wrong)?;
-        let copied = client.download(&path, &mut file);
-        let copied = copied.and_then(|bytes| file.flush().map(|()| bytes).map_err(wrong));
-        match copied {
-            Ok(bytes) => output.print(&format!(
-                "{} has {bytes} bytes; provlog export --check compares it with its manifest\n",
-                escaped(&out.display().to_string())
-            )),
-            Err(failure) => {
-                // Leave no incomplete export behind.
-                let _ = std::fs::remove_file(out);
-                Err(failure)
-            }
-        }
+        let bytes = save(&Client::new(&self.client)?, &path, out)?;
+        output.print(&format!(
+            "{} has {bytes} bytes; provlog export --check compares it with its manifest\n",
+            escaped(&out.display().to_string())
+        ))
     }
 }
 
-fn checked(path: &std::path::Path, output: &mut Output<'_>) -> Result<(), Failure> {
+/// Saves what is at an address as a new file, and returns its length in bytes.
+pub(crate) fn save(client: &Client, path: &str, out: &Path) -> Result<u64, Failure> {
+    let wrong =
+        |error: io::Error| Failure::Wrong(format!("{} cannot be written: {error}", out.display()));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(out).map_err(wrong)?;
+    let copied = client.download(path, &mut file);
+    let copied = copied.and_then(|bytes| file.flush().map(|()| bytes).map_err(wrong));
+    // Leave no incomplete file behind.
+    copied.inspect_err(|_| drop(std::fs::remove_file(out)))
+}
+
+fn checked(path: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let report = check(path).map_err(|error| Failure::Wrong(error.to_string()))?;
     for file in &report.files {
         let word = match file.finding {

@@ -30,6 +30,7 @@ mod start;
 mod table;
 mod text;
 mod tls;
+pub mod unlock;
 mod verify;
 mod witness;
 pub mod witnesses;

@@ -20,21 +20,31 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::signing::{self, own_verifiers};
 use crate::start::{LastAlive, check_clock, last_alive, own, started};
+use crate::unlock::{MasterConfig, copy_keys};
 
 /// Folds what the rows lack of the log and prints the rows' digest.
-pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
-    let store = open(data)?;
+pub(crate) fn digest(
+    data: &Path,
+    master: &MasterConfig,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let store = open_unlocked(data, master)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
     let digest = store::digest(&store.snapshot()).map_err(failed)?;
     output.print(&format!("{}\n", HEXLOWER.encode(&digest)))
 }
 
 /// Rebuilds the rows from the log and compares them with the old ones, if those can be read.
-pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(crate) fn rebuild(
+    data: &Path,
+    master: &MasterConfig,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     private_files();
     let opened = Store::open_for_rebuild(data, &Options::default()).map_err(failed)?;
     let (store, discarded) = opened;
     tell_torn_end(&store);
+    master.unlock(data, &store).map_err(failed)?;
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
     let damage = discarded.map(|error| with_causes(&error)).or(rebuilt.damage.clone());
     let before = rebuilt.digest_before.filter(|_| damage.is_none());
@@ -59,12 +69,14 @@ pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failur
 pub(crate) fn rebuild_into(
     data: &Path,
     into: &Path,
+    master: &MasterConfig,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     private_files();
     store::salvage(data, into, &Options::default()).map_err(failed)?;
     signing::copy(data, into).map_err(failed)?;
-    let store = open(into)?;
+    copy_keys(data, into).map_err(failed)?;
+    let store = open_unlocked(into, master)?;
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
     print_rebuilt(&rebuilt, None, output)?;
     output.print(&format!(
@@ -131,11 +143,12 @@ pub(crate) fn private_files() {
 /// anything was recorded meanwhile.
 pub(crate) fn add_token(
     data: &Path,
+    master: &MasterConfig,
     issue: &Issue,
     accept_clock: bool,
 ) -> Result<Map<String, Value>, Failure> {
     let token = Token::generate().map_err(failed)?;
-    let store = open(data)?;
+    let store = open_unlocked(data, master)?;
     if store.kept_checkpoint().is_none() {
         let words = "the log was never started: start the server once, which writes a first token";
         return Err(Failure::Failed(words.to_owned()));
@@ -204,6 +217,13 @@ pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
     private_files();
     let store = Store::open_existing(data, &Options::default()).map_err(failed)?;
     tell_torn_end(&store);
+    Ok(store)
+}
+
+/// The same, with the keys of the log.
+pub(crate) fn open_unlocked(data: &Path, master: &MasterConfig) -> Result<Store, Failure> {
+    let store = open(data)?;
+    master.unlock(data, &store).map_err(failed)?;
     Ok(store)
 }
 

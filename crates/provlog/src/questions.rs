@@ -6,6 +6,7 @@ mod described;
 mod privileged;
 mod reviews;
 mod saved;
+mod subjects;
 
 use answers::act::DriftReport;
 use clap::Subcommand;
@@ -19,6 +20,7 @@ pub(crate) use self::described::{Asked as Described, add_to, find};
 use self::privileged::Privileged;
 use self::reviews::Review;
 use self::saved::Saved;
+use self::subjects::{Retention, Subject};
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
@@ -40,6 +42,12 @@ pub(crate) enum Question {
     /// Keep questions under a name, to ask them again
     #[command(subcommand)]
     Saved(Saved),
+    /// Find people, show what is held about them, and erase them
+    #[command(subcommand)]
+    Subject(Subject),
+    /// Set and show for how long what is sent is kept
+    #[command(subcommand)]
+    Retention(Retention),
     /// Upload and show lists of people, such as employees, or who left when
     #[command(subcommand, name = "list")]
     ReferenceList(ReferenceList),
@@ -108,6 +116,8 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
         Question::Privileged(marked) => marked.send(output),
         Question::Review(Review::Add(review)) => review.send(output),
         Question::Saved(saved) => saved.carry_out(output),
+        Question::Subject(subject) => subject.send(output),
+        Question::Retention(retention) => retention.send(output),
     }
 }
 

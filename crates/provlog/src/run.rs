@@ -2,6 +2,7 @@
 
 mod bridge;
 mod date;
+mod erasure;
 mod registry;
 mod sign_in;
 
@@ -28,12 +29,14 @@ use query::{Query, Token, Took};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use witness::PeersError;
 
 use self::bridge::{check_drift, import};
 use self::date::dated;
+use self::erasure::{Eraser, carry_out};
 use self::registry::{keep_metrics_small, render_metrics};
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
@@ -41,6 +44,7 @@ use crate::scrub::Scrub;
 use crate::signing::{SigningError, SigningKeys};
 use crate::start::{self, ClockError, LastAlive, last_alive, own, started};
 use crate::tls::Tls;
+use crate::unlock::{MasterConfig, UnlockError, check_each_key, check_keys};
 use crate::witnesses::{self, Asking, WitnessAt};
 use crate::{catalog, client_address, listen};
 
@@ -67,6 +71,9 @@ pub enum RunError {
     /// The log cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The keys of persons cannot be opened.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The log cannot be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -131,6 +138,8 @@ pub struct ServerConfig {
     pub clock_ahead_days_max: u64,
     /// Folder of the tokens and certificates of upstreams; by default the data folder.
     pub upstream_secrets: Option<PathBuf>,
+    /// Where the master key is, which wraps the keys of persons.
+    pub master: MasterConfig,
     /// The keys that sign the log's checkpoints.
     pub signing: SigningKeys,
     /// Witnesses that are asked to sign the log's checkpoints.
@@ -185,6 +194,7 @@ impl Server {
                  missing, at most the second before the recorder ended"
             );
         }
+        let vault = config.master.unlock(&config.data, &store)?;
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(no_random)?;
         let cursor_key = CursorKey::new(store::secret_file(&config.data, fresh)?);
@@ -199,6 +209,9 @@ impl Server {
             duration_ms = watch.elapsed().as_secs_f64() * 1e3,
             "the rows are up to date"
         );
+        check_keys(&vault, &store)?;
+        let unfinished = erasure::repeat(&vault, &store)?;
+        check_each_key(&vault, &store, &config.data)?;
 
         let last_alive = last_alive(&store)?;
         let accepted_days = (!config.accept_clock).then_some(config.clock_ahead_days_max);
@@ -264,8 +277,17 @@ impl Server {
         let is_secure = config.public_url.starts_with("https://");
         let verification = Arc::new(Verification::default());
         let witnessed = Arc::new(Witnessed::default());
+        let eraser = Eraser::new(committer.clone(), vault, stopping.clone());
+        for request in unfinished {
+            tracing::warn!(seq = request.seq, "an erasure goes on that was not finished");
+            tasks.spawn(eraser.clone().carry_out(request));
+        }
+        let retention = Arc::new(Notify::new());
+        tasks.spawn(eraser.clone().retain(Arc::clone(&retention)));
         let query = Query {
             committer: committer.clone(),
+            erase: carry_out(eraser, tasks.clone()),
+            retention,
             verification: Arc::clone(&verification),
             witnessed: Arc::clone(&witnessed),
             sessions: Sessions::new(is_secure).map_err(no_random)?,
@@ -450,6 +472,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             accept_clock: config.accept_clock,
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
+            master: config.master.clone(),
             signing: config.signing_keys(),
             witnesses: config.witness.clone(),
             witness_every: Duration::from_secs(config.witness_every_seconds),

@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use answers::act::{Act as _, ShowVerification, VerificationRunning, VerificationState, Verify};
 
-use projector::{Extent, Fault};
+use projector::{Extent, Fault, ProjectorError};
 use serde_json::{Map, Value, json};
-use store::{Options, Store, StoreError};
+use store::{Options, Store};
 use tlog::{NOTE_BYTES_MAX, PROOF_FILE_BYTES_MAX, Policy, SignedCheckpoint, TreeHead, VerifierKey};
 
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
-use crate::offline::{failed, open, progress};
+use crate::offline::{failed, open, open_unlocked, progress};
 use crate::output::Output;
 use crate::signing::own_verifiers;
 use crate::text;
+use crate::unlock::MasterConfig;
 
 /// What to verify with.
 #[derive(clap::Args, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct VerifyArgs {
     /// signing key in the environment, else in the data folder]
     #[arg(long, value_name = "VKEY", value_parser = verifier)]
     key: Vec<VerifierKey>,
+    #[command(flatten)]
+    master: MasterConfig,
     /// Fold the log again too, and compare all rows; takes as much disk as the folder
     #[arg(long)]
     deep: bool,
@@ -173,7 +176,7 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> Result<(), F
         known.push((file.display().to_string(), *signed.unverified().head()));
         origins.push(signed.unverified().origin().to_owned());
     }
-    let store = open(&args.data)?;
+    let store = open_unlocked(&args.data, &args.master)?;
     let unfolded = match projector::catch_up(&store, progress()) {
         Ok(_) => None,
         // The log is verified all the same, as far as there are rows with their help.
@@ -280,7 +283,10 @@ fn deep(args: &VerifyArgs, store: &Store, output: &mut Output<'_>) -> Result<(),
     let folder = scratch.path().join("log");
     let anew = Store::open(&folder, &Options::default(), store.log_id().get()).map_err(failed)?;
     let (mut events, mut bytes) = (vec![], 0);
-    let copied = store.scan_log(0, |seq, event| -> Result<_, StoreError> {
+    let vault = args.master.unlock(&args.data, &anew).map_err(failed)?;
+    let copied = store.scan_log(0, |seq, event| -> Result<_, ProjectorError> {
+        // What a part holds is what its event committed to.
+        vault.check_event(seq, event).map_err(ProjectorError::event(seq))?;
         bytes += event.len();
         events.push((seq, event.to_vec()));
         if bytes >= COPIED_BYTES {
@@ -290,7 +296,7 @@ fn deep(args: &VerifyArgs, store: &Store, output: &mut Output<'_>) -> Result<(),
         }
         Ok(ControlFlow::Continue(()))
     });
-    copied.and_then(|()| anew.append(&events, false)).map_err(failed)?;
+    copied.and_then(|()| Ok(anew.append(&events, false)?)).map_err(failed)?;
     projector::catch_up(&anew, progress()).map_err(failed)?;
     let digest = |store: &Store| store::digest(&store.snapshot()).map_err(failed);
     if digest(&anew)? != digest(store)? {

@@ -237,11 +237,16 @@ pub fn scim_id(
     application: Application,
     number: Number,
 ) -> Result<Option<String>, ProjectorError> {
-    Ok(match view.names_at(application, number, View::NOW)? {
+    let id = match view.names_at(application, number, View::NOW)? {
         NamesAt::Known(identity) => identity.id,
         NamesAt::CreatedLater { id } => id,
         NamesAt::NoResource => mentioned_identity(view, application, number)?.id,
-    })
+    };
+    match id {
+        // Only who was erased, or was mentioned by another name, has none.
+        None if view.erased(application, number)?.is_some() => Ok(Some(ERASED.to_owned())),
+        id => Ok(id),
+    }
 }
 
 /// The names of a resource right after an event, or before its deletion; if it never existed, the name by
@@ -256,12 +261,26 @@ pub(crate) fn identity_at(
         return Ok(Identity::default());
     }
     let mentioned = || mentioned_identity(view, application, number);
-    Ok(match view.names_at(application, number, seq)? {
+    let identity = match view.names_at(application, number, seq)? {
         NamesAt::Known(identity) => identity,
         NamesAt::CreatedLater { id } => Identity { id, ..mentioned()? },
         NamesAt::NoResource => mentioned()?,
-    })
+    };
+    // Who has a name is not asked about.
+    if identity == Identity::default() && view.erased(application, number)?.is_some() {
+        let erased = || Some(ERASED.to_owned());
+        return Ok(Identity {
+            id: erased(),
+            user_name: erased(),
+            external_id: erased(),
+            display_name: erased(),
+        });
+    }
+    Ok(identity)
 }
+
+/// What answers show in place of what was erased.
+pub(crate) const ERASED: &str = "erased";
 
 /// The name by which a number without a resource was mentioned.
 fn mentioned_identity(

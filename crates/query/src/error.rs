@@ -44,6 +44,10 @@ pub enum Error {
     BodyLate { seconds: u64 },
     #[error("an application of that name is already there")]
     SlugTaken,
+    #[error("{0}")]
+    Subject(String),
+    #[error("{0}; it goes on, at the latest with the next start")]
+    Erasure(#[from] crate::ErasureFailure),
     #[error("the token that asks cannot be taken back; ask with another one")]
     OwnToken,
     #[error(
@@ -198,6 +202,10 @@ impl Error {
             }
             Error::BodyLate { .. } => ("body-late", "Body too slow", StatusCode::REQUEST_TIMEOUT),
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
+            Error::Subject(_) => ("subject", "Not possible for this person", StatusCode::CONFLICT),
+            Error::Erasure(_) => {
+                ("erasure-unfinished", "Erasure not finished", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
             Error::LastAdmin => ("last-admin", "Last admin", StatusCode::CONFLICT),
             Error::SavedFull { .. } => ("saved-full", "Too many saved", StatusCode::CONFLICT),

@@ -23,6 +23,7 @@ mod coverage;
 mod cursor;
 mod duration;
 mod entry;
+mod erasure;
 mod error;
 pub mod export;
 mod frame;
@@ -67,11 +68,13 @@ use event::{Application, Occasion, Origin};
 use projector::{CommitError, Committer, ProjectorError};
 use scim::{CursorKey, Profiles};
 use store::SecretFolder;
+use tokio::sync::Notify;
 
 use crate::session::Sessions;
 use crate::sign_in::SignIn;
 
 pub use entra_log::said::REDACTED;
+pub use erasure::{CarryOut, ErasureFailure, ErasureRequest};
 pub use frame::Took;
 pub use http::{Answered, MATRIX_GROUPS_MAX, framed, router};
 pub use issue::{Issue, IssueError, Issued};
@@ -178,6 +181,10 @@ pub struct Query {
     pub profiles: Arc<Profiles>,
     /// The folder of the tokens and certificates of upstreams.
     pub secrets: SecretFolder,
+    /// Carries out erasures.
+    pub erase: CarryOut,
+    /// Is told when a retention was set.
+    pub retention: Arc<Notify>,
 }
 
 impl Query {

@@ -460,7 +460,7 @@ impl<'a> Log<'a> {
         // Clients choose request ids, and can make two with the same hash.
         let seq = summary.seq;
         let bytes = self.store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
-        let event = decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+        let event = decode(seq, &bytes, self.store.parts()).map_err(ProjectorError::event(seq))?;
         Ok(event.header.origin.is_some_and(|origin| origin.request_id == *id))
     }
 }
@@ -500,7 +500,7 @@ enum Sources {
 enum Source {
     Class(Class),
     Resource(Application, Number),
-    Request(u64),
+    Request([u8; 6]),
 }
 
 /// The seqs of one index, some of them read ahead.

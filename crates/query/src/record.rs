@@ -128,7 +128,7 @@ impl<'a> Record<'a> {
 
     /// A whole event.
     pub(crate) fn event(&self, seq: Seq) -> Result<Event, ProjectorError> {
-        decode(seq, &self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })
+        decode(seq, &self.bytes(seq)?, self.store.parts()).map_err(ProjectorError::event(seq))
     }
 
     /// Whole events in the given order, read lazily, some at a time.
@@ -139,8 +139,8 @@ impl<'a> Record<'a> {
         seqs.chunks(EVENTS_TOGETHER).flat_map(|some| {
             let mut events = Vec::with_capacity(some.len());
             let read = self.store.read_events(some, |seq, bytes| {
-                let event = decode(seq, bytes);
-                events.push(event.map_err(|source| ProjectorError::Event { seq, source }));
+                let event = decode(seq, bytes, self.store.parts());
+                events.push(event.map_err(ProjectorError::event(seq)));
                 Ok::<(), StoreError>(())
             });
             events.extend(read.err().map(|error| Err(error.into())));

@@ -8,8 +8,9 @@ use event::{
     Method, Number, Observation, Operation, Part, Route, Unauthenticated,
 };
 use projector::ProjectorError;
-use serde_json::{Map, Number as JsonNumber, Value};
+use serde_json::{Map, Number as JsonNumber, Value, json};
 
+use crate::as_of::ERASED;
 use crate::error::Error;
 use crate::type_names::TypeNames;
 use crate::values::changed;
@@ -61,7 +62,12 @@ impl<'a> Shown<'a> {
             | Fact::ProfileChanged(_)
             | Fact::GroupMarked(_)
             | Fact::QuestionSaved(_)
-            | Fact::QuestionRemoved(_) => return None,
+            | Fact::QuestionRemoved(_)
+            | Fact::SubjectsErased(_)
+            | Fact::ErasureCompleted(_)
+            | Fact::LegalHold(_)
+            | Fact::RetentionSet(_)
+            | Fact::SentErased(_) => return None,
         };
         Some(Shown { event, what })
     }
@@ -97,8 +103,22 @@ impl<'a> Shown<'a> {
     pub(crate) fn entry(&self) -> Result<Map<String, Value>, Error> {
         let text =
             self.part(|content| if let Content::Entry(text) = content { Some(text) } else { None });
+        if let (None, What::Imported(said)) = (text, self.what)
+            && self.is_erased()
+        {
+            let named = json!({"displayName": ERASED});
+            let entry = json!({
+                "id": said.entry, "sourceIdentity": named, "targetIdentity": named,
+            });
+            return entry.as_object().cloned().ok_or(Error::Defect);
+        }
         let entry = text.and_then(|text| serde_json::from_slice(text).ok());
         entry.ok_or(Error::Damaged("an imported entry"))
+    }
+
+    /// Whether a part of it was erased.
+    fn is_erased(&self) -> bool {
+        self.part(|content| matches!(content, Content::Unreadable(_)).then_some(())).is_some()
     }
 
     /// What deviates from the application's profile.
@@ -199,7 +219,14 @@ impl<'a> Shown<'a> {
             }
         }
         let method = self.method(operation).to_owned();
-        Ok(Some(row::Request { method, target, body, body_note: note.map(body_note) }))
+        let mut body_note = note.map(body_note);
+        if self.is_erased() && target.is_none() {
+            target = Some(ERASED.to_owned());
+        }
+        if self.is_erased() && body.is_null() && body_note.is_none() {
+            body_note = Some(erased_note());
+        }
+        Ok(Some(row::Request { method, target, body, body_note }))
     }
 
     /// What was answered; null for what is no request.
@@ -227,6 +254,17 @@ impl<'a> Shown<'a> {
         }
         Ok(Some(response))
     }
+}
+
+/// Why a body that was erased is not shown.
+fn erased_note() -> row::BodyNote {
+    body_note(&BodyNote {
+        reason: ERASED.to_owned(),
+        length_bytes: None,
+        media_type: None,
+        line: 0,
+        column: 0,
+    })
 }
 
 fn body_note(note: &BodyNote) -> row::BodyNote {

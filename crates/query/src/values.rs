@@ -7,16 +7,22 @@ use canonical::Document;
 use event::{Element, Path, ValueChange, Values};
 use projector::ProjectorError;
 
+use crate::as_of::ERASED;
+
 /// The changed values. Those of a resource that begins are the difference of its state from nothing,
-/// because the event stores the state alone. None if they cannot be read.
+/// because the event stores the state alone. Values that were erased show as one change at the path
+/// `erased`.
 ///
 /// # Errors
 /// When the stored state is not what a state is.
 pub(crate) fn changed(values: &Values) -> Result<Cow<'_, [ValueChange]>, ProjectorError> {
     let state = match values {
         Values::State(state) => state,
-        Values::None | Values::Unreadable | Values::Changed(_) => {
-            return Ok(Cow::Borrowed(values.changed()));
+        Values::None | Values::Changed(_) => return Ok(Cow::Borrowed(values.changed())),
+        Values::Unreadable => {
+            let attribute = ERASED.to_owned();
+            let path = Path { schema: None, attribute, element: None, sub: None };
+            return Ok(Cow::Owned(vec![ValueChange { path, old: None, new: None }]));
         }
     };
     let changes = scim::diff_from_nothing(&Document::from(Arc::clone(state)));

@@ -84,6 +84,8 @@ async fn nothing_that_a_client_chooses_is_logged() {
         }),
         profiles: Arc::new(scim::Profiles::built_in().1),
         secrets: store::SecretFolder::new(folder.path(), folder.path()),
+        erase: Arc::new(|_| panic!("nothing is erased here")),
+        retention: Arc::default(),
     }));
     for path in ["/api/v1/apps/paperboat/users/ana-secret?at=ana-secret", "/ana-secret"] {
         let request = Request::get(path)

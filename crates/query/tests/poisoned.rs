@@ -52,6 +52,8 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         }),
         profiles: Arc::new(scim::Profiles::built_in().1),
         secrets: store::SecretFolder::new(folder.path(), folder.path()),
+        erase: Arc::new(|_| panic!("nothing is erased here")),
+        retention: Arc::default(),
     }));
     assert_eq!(get(&router, "/readyz").await.status(), 200);
     assert_eq!(get(&router, "/api/v1/apps").await.status(), 401, "an empty log has no tokens");

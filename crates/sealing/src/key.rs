@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use event::{Application, Number};
+use event::{Application, Number, Timestamp};
 use hmac::Mac as _;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -20,6 +20,29 @@ pub(crate) const OWNER_BYTES: usize = 9;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Month(pub u32);
 
+impl Month {
+    /// The month of an instant; what is before 1970 belongs to its first month.
+    pub fn of(time: Timestamp) -> Month {
+        let day = time.0.div_euclid(86_400_000_000).max(0);
+        // Days since 1 March of the year 0, in eras of 400 years (H. Hinnant, "chrono-compatible low-level
+        // date algorithms"): the leap day is the last day of such a year.
+        let shifted = day + 719_468;
+        let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let months = (era * 400 + year) * 12 + month + 2 - 1_970 * 12;
+        Month(u32::try_from(months).unwrap_or(u32::MAX))
+    }
+}
+
+/// As `2026-03`.
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:02}", 1970 + self.0 / 12, self.0 % 12 + 1)
+    }
+}
+
 /// Whose key it is. Erasing the owner destroys the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Owner {
@@ -31,8 +54,16 @@ pub enum Owner {
         /// The number in it.
         number: Number,
     },
-    /// What concerns no person, and where requests came from, by application and month.
+    /// What concerns no person, by application and month.
     Month {
+        /// The application.
+        application: Application,
+        /// The month.
+        month: Month,
+    },
+    /// What was sent and from where, by application and month: it may be kept for a shorter time than the
+    /// rest.
+    Sent {
         /// The application.
         application: Application,
         /// The month.
@@ -41,11 +72,12 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// Kind u8 (1 person, 2 month), application u32, number or month u32, big-endian.
+    /// Kind u8 (1 person, 2 month, 3 sent), application u32, number or month u32, big-endian.
     pub(crate) fn to_bytes(self) -> [u8; OWNER_BYTES] {
         let (kind, application, index) = match self {
             Owner::Person { application, number } => (1, application, number.0),
             Owner::Month { application, month } => (2, application, month.0),
+            Owner::Sent { application, month } => (3, application, month.0),
         };
         let mut bytes = [kind; OWNER_BYTES];
         bytes[1..5].copy_from_slice(&application.0.to_be_bytes());
@@ -60,9 +92,11 @@ impl fmt::Display for Owner {
             Owner::Person { application, number } => {
                 write!(f, "number {number} of application {application}")
             }
-            Owner::Month { application, month: Month(month) } => {
-                let (year, month) = (1970 + month / 12, month % 12 + 1);
-                write!(f, "month {year}-{month:02} of application {application}")
+            Owner::Month { application, month } => {
+                write!(f, "month {month} of application {application}")
+            }
+            Owner::Sent { application, month } => {
+                write!(f, "what was sent to application {application} in {month}")
             }
         }
     }
@@ -127,7 +161,7 @@ impl PartKey {
     /// ```text
     /// PRK       HMAC-SHA256("provlog part key 1", for each owner, ascending: owner ‖ data key)
     /// seal key  HMAC-SHA256(PRK, "seal" ‖ 1)       salt key  HMAC-SHA256(PRK, "salt" ‖ 1)
-    /// owner     kind u8 (1 person, 2 month) ‖ application u32 ‖ number or month u32, big-endian
+    /// owner     kind u8 (1 person, 2 month, 3 sent) ‖ application u32 ‖ number or month u32, big-endian
     /// ```
     ///
     /// # Errors

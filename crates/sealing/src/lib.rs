@@ -6,8 +6,8 @@
 //!  master key ──▶ WrapKey        wraps each data key on its own; where they are kept is the caller's
 //!                   │
 //!                   ▼
-//!  data keys of all owners of a part        one random key for each person, and for each month of what
-//!        │                                  concerns no person
+//!  data keys of all owners of a part        one random key for each person, for each month of what concerns
+//!        │                                  no person, and for each month of what was sent
 //!        │ PartKey::derive                  HKDF-SHA256; without any one of the data keys it is gone
 //!        ▼
 //!  part key ──▶ seal, open                  zstd with a dictionary, then XChaCha20-Poly1305
@@ -81,6 +81,8 @@
 
 #![warn(unreachable_pub)]
 
+use std::cell::RefCell;
+
 mod commit;
 mod compress;
 mod derive;
@@ -109,6 +111,28 @@ pub use wrap::{WRAPPED_BYTES, WrapKey, Wrapped};
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gives no random bytes: {0}")]
 pub struct RandomError(getrandom::Error);
+
+/// Random bytes of the operating system that are no secret. Drawn many at once, because each call of the
+/// operating system takes as long as sealing a short part.
+fn public_random<const N: usize>() -> Result<[u8; N], RandomError> {
+    const DRAWN: usize = 1_024;
+    thread_local! {
+        static LEFT: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
+    }
+    LEFT.with_borrow_mut(|left| {
+        if left.len() < N {
+            left.resize(DRAWN.max(N), 0);
+            if let Err(error) = getrandom::fill(left) {
+                left.clear();
+                return Err(RandomError(error));
+            }
+        }
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&left[left.len() - N..]);
+        left.truncate(left.len() - N);
+        Ok(bytes)
+    })
+}
 
 /// Random bytes of the operating system.
 fn random<const N: usize>() -> Result<[u8; N], RandomError> {

@@ -7,7 +7,7 @@ use event::LogId;
 
 use crate::compress::{SPARE_BYTES, compress, decompress};
 use crate::key::PartKey;
-use crate::{RandomError, random};
+use crate::{RandomError, public_random};
 
 /// Maximum size of a content in bytes, the same as of a part of an event.
 pub const PART_BYTES_MAX: usize = 64 << 20;
@@ -42,12 +42,12 @@ impl Form {
 pub struct Nonce(pub(crate) [u8; NONCE_BYTES]);
 
 impl Nonce {
-    /// A new one, in one call of the operating system.
+    /// A new one, of the operating system's random bytes.
     ///
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn random() -> Result<Nonce, RandomError> {
-        Ok(Nonce(random()?))
+        Ok(Nonce(public_random()?))
     }
 
     /// These bytes, which must be random and never have been used with the same key.

@@ -10,6 +10,12 @@ use rustix::io::Errno;
 /// A failed attempt on the files of a log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Something reads an old state for too long.
+    #[error("an answer or an export still shows what was removed, for more than {seconds} s")]
+    SnapshotHeld {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// RocksDB failed.
     #[error("cannot {attempt}")]
     Rocks {

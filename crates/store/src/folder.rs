@@ -14,8 +14,17 @@ use crate::error::StoreError;
 const OTHERS: u32 = 0o077;
 /// The names that may be in the data folder if only we use it, beside `*.part`. `lost+found` is there if
 /// the folder is the root of a file system.
-const OURS: [&str; 7] =
-    ["db", "kept", "cosigned", "cursor.key", "signing.key", "admin.token", "lost+found"];
+const OURS: [&str; 9] = [
+    "db",
+    "keys",
+    "kept",
+    "cosigned",
+    "cursor.key",
+    "master.key",
+    "signing.key",
+    "admin.token",
+    "lost+found",
+];
 
 /// A data folder that this process has locked.
 ///

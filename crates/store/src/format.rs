@@ -6,7 +6,8 @@
 //! | 2       | 0.1.0 | the kept file has a checksum and the boot id; no longer    |
 //! |         |       | read                                                       |
 //! | 3       | 0.1.0 | it has the database's list of files and the last           |
-//! |         |       | checkpoint. May still change until 0.1.0 is released       |
+//! |         |       | checkpoint; parts of events are sealed. May still change   |
+//! |         |       | until 0.1.0 is released                                    |
 //!
 //! The version covers the families, the log's key and the kept file. Events have their own version byte,
 //! and rows of another fold version are made again.

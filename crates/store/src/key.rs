@@ -63,6 +63,11 @@
 //! | 54   | population     | application u32                              | seq u64 of the last event that changed who exists or is active | rewritten |
 //! | 55   | coverage       |                                              | seq u64 of the last event about what was watched | rewritten |
 //! | 56   | tile hash      | level u8, index u64                          | 32 bytes: a hash of the log's tree | once |
+//! | 57   | mention name   | application u32, number u32, the key of a mention |                           | removed   |
+//! | 58   | erased         | application u32, number u32                  | seq u64 of the erasure         | once      |
+//! | 59   | erasure        | seq u64                                      | application u32, seq u64 of the event that says it was carried out | rewritten |
+//! | 60   | hold           | application u32, number u32                  | seq u64 of the legal hold      | removed   |
+//! | 61   | retention      | application u32                              | months u16, erased through which month u32 | rewritten |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -70,8 +75,9 @@
 //! * `claim class` is `action u8, status u8, type u8, credential u32`.
 //! * `moment` is `!occurredAt i64, !seq u64` of an imported entry, whose time is its source's.
 //!
-//! Personal data is only in rows whose key begins with that person's number (mentioned, version), and
-//! in the keys of id, mention, mention before, lookup, named and unique.
+//! Personal data is only in rows whose key begins with that person's number (mentioned, mention name,
+//! version), and in the keys of id, mention, mention before, lookup, named and unique. An erasure empties
+//! the person's versions and removes the others, whether written once or not.
 //!
 //! The log's key is the seq alone: u64, big-endian.
 
@@ -135,6 +141,11 @@ const IDENTITY: u8 = 53;
 const POPULATION: u8 = 54;
 const COVERAGE: u8 = 55;
 const TILE_HASH: u8 = 56;
+const MENTION_NAME: u8 = 57;
+const ERASED: u8 = 58;
+const ERASURE: u8 = 59;
+const HOLD: u8 = 60;
+const RETENTION: u8 = 61;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -628,18 +639,18 @@ pub fn all_by_resource(application: Application, number: Number, seqs: &Range<Se
 }
 
 /// An operation by the hash of its request id.
-pub fn by_request(request_id_hash: u64, seq: Seq) -> Vec<u8> {
+pub fn by_request(request_id_hash: [u8; 6], seq: Seq) -> Vec<u8> {
     of_request(request_id_hash).u64(!seq).0
 }
 
 /// The operations in a range whose request id has this hash, newest first.
-pub fn all_by_request(request_id_hash: u64, seqs: &Range<Seq>) -> KeyRange {
+pub fn all_by_request(request_id_hash: [u8; 6], seqs: &Range<Seq>) -> KeyRange {
     of_request(request_id_hash).newest_first(seqs)
 }
 
 /// Six bytes of the hash tell the requests of a log apart. Where they do not, the events do.
-fn of_request(request_id_hash: u64) -> Key {
-    Key::new(BY_REQUEST).bytes(&request_id_hash.to_be_bytes()[..6])
+fn of_request(request_id_hash: [u8; 6]) -> Key {
+    Key::new(BY_REQUEST).bytes(&request_id_hash)
 }
 
 /// The seq at the end of a [`by_class`], [`by_resource`] or [`by_request`] key.
@@ -720,11 +731,13 @@ mod claim;
 mod configuration;
 mod name;
 mod outcome;
+mod privacy;
 
 pub use claim::*;
 pub use configuration::*;
 pub use name::*;
 pub use outcome::*;
+pub use privacy::*;
 
 #[cfg(test)]
 mod tests;

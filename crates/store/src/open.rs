@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{ColumnFamilyDescriptor, DB};
@@ -99,6 +99,7 @@ impl Store {
             kept: Mutex::new(kept.clone()),
             torn_end,
             found: Found::default(),
+            parts: OnceLock::new(),
             appended: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             rows_read: AtomicU64::new(0),

@@ -1,15 +1,18 @@
 //! The open store: its id, flushing, and the sizes of its files.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use event::{LogId, Timestamp};
+use event::codec::{Parts, Plain};
+use event::{LogId, Stopwatch, Timestamp};
 use rocksdb::{BottommostLevelCompaction, BoundColumnFamily, CompactOptions, DB, FlushOptions};
 
 use crate::damage::Found;
 use crate::error::StoreError;
 use crate::folder::{Folder, file_error};
 use crate::kept::Kept;
+use crate::key::KeyRange;
 use crate::options::{LOG_FAMILY, ROWS_FAMILY};
 use crate::wal::TornEnd;
 
@@ -23,6 +26,8 @@ pub struct Store {
     pub(crate) last_alive: Option<Timestamp>,
     pub(crate) torn_end: Option<TornEnd>,
     pub(crate) found: Found,
+    /// How the parts of events are sealed and opened.
+    pub(crate) parts: OnceLock<Arc<dyn Parts>>,
     /// How many events were appended, and how many of them are known to be synced.
     pub(crate) appended: AtomicU64,
     pub(crate) synced: AtomicU64,
@@ -36,6 +41,18 @@ impl Store {
     /// The log's id.
     pub fn log_id(&self) -> LogId {
         self.log
+    }
+
+    /// Seals and opens the parts of this log's events from now on. Without it they are plain. Counts once: the
+    /// keys of a log do not change while it is open.
+    pub fn set_parts(&self, parts: Arc<dyn Parts>) {
+        // The second call changes nothing.
+        let _ = self.parts.set(parts);
+    }
+
+    /// How the parts of this log's events are sealed and opened.
+    pub fn parts(&self) -> &dyn Parts {
+        self.parts.get().map_or(&Plain, |parts| &**parts)
     }
 
     /// The unfinished write that the previous process left at the end of the log, if any. What it
@@ -90,6 +107,39 @@ impl Store {
             self.db.compact_range_cf_opt(&family, None::<&[u8]>, None::<&[u8]>, &options);
         }
         Ok(())
+    }
+
+    /// Rewrites the table files that hold rows of these ranges, so that nothing is left in them of rows that
+    /// were removed or replaced before. Reads and writes go on meanwhile. First waits for snapshots that still
+    /// show what was there, at most so long.
+    ///
+    /// # Errors
+    /// When RocksDB cannot flush, or a snapshot lasts longer.
+    pub fn purge_rows(&self, ranges: &[KeyRange], wait_max: Duration) -> Result<(), StoreError> {
+        let watch = Stopwatch::start();
+        let until = self.db.latest_sequence_number();
+        while self.oldest_snapshot().is_some_and(|oldest| oldest < until) {
+            if watch.elapsed() > wait_max {
+                return Err(StoreError::SnapshotHeld { seconds: wait_max.as_secs() });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.flush(true)?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        options.set_exclusive_manual_compaction(false);
+        for range in ranges {
+            let (from, to) = (Some(&range.from), Some(&range.to));
+            self.db.compact_range_cf_opt(&self.rows_family(), from, to, &options);
+        }
+        Ok(())
+    }
+
+    /// The place in the database of the oldest snapshot that is held; `None` without one.
+    fn oldest_snapshot(&self) -> Option<u64> {
+        let property = "rocksdb.oldest-snapshot-sequence";
+        let oldest = self.db.property_int_value(property).ok().flatten()?;
+        Some(oldest).filter(|oldest| *oldest > 0)
     }
 
     /// Bytes of all table files on disk.

@@ -88,6 +88,7 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
     let (registry, profiles) = scim::Profiles::built_in();
     ServerConfig {
         pages: true,
+        master: Default::default(),
         signing: provlog::signing::SigningKeys::default(),
         witnesses: vec![],
         witness_every: std::time::Duration::from_secs(60),

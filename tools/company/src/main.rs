@@ -155,6 +155,7 @@ async fn serve(
     let (registry, profiles) = scim::Profiles::built_in();
     let server = Server::open(ServerConfig {
         pages: true,
+        master: Default::default(),
         signing: provlog::signing::SigningKeys::default(),
         witnesses: vec![],
         witness_every: std::time::Duration::from_secs(60),

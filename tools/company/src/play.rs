@@ -266,6 +266,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let config = ServerConfig {
                 pages: false,
                 sign_in: None,
+                master: Default::default(),
                 signing: provlog::signing::SigningKeys::default(),
                 witnesses: vec![],
                 witness_every: Duration::from_secs(60),

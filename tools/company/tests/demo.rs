@@ -94,6 +94,7 @@ async fn open(data: &Path) -> Server {
     let (registry, profiles) = scim::Profiles::built_in();
     let opened = Server::open(ServerConfig {
         pages: true,
+        master: Default::default(),
         signing: provlog::signing::SigningKeys::default(),
         witnesses: vec![],
         witness_every: std::time::Duration::from_secs(60),

@@ -7,12 +7,12 @@ use super::{Act, Method};
 use crate::Nothing;
 use crate::question::Who;
 
-/// Prove that an operation is in the log, and what is stored of it there
+/// Prove that an event is in the log, and what is stored of it there
 ///
 /// The proof is a file that anybody checks offline, without this server.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Prove {
-    /// The operation: its event id, or the number of its event
+    /// The event, an operation or any other: its event id, or its number
     pub operation: String,
 }
 

@@ -85,20 +85,33 @@ impl FrameWriter {
 
     /// Writes one part.
     pub(crate) fn part(&mut self, part: &FramedPart<'_>) -> Result<(), CodecError> {
-        self.out.extend_from_slice(&[part.kind, part.form]);
-        let subjects = part.subject.iter().chain(&part.others);
+        let FramedPart { kind, form, subject, others, commitment, bytes } = part;
+        self.put(*kind, *form, (*subject, others), commitment.as_ref(), bytes)
+    }
+
+    /// The same from its pieces.
+    pub(crate) fn put(
+        &mut self,
+        kind: u8,
+        form: u8,
+        (subject, others): (Option<Number>, &[Number]),
+        commitment: Option<&[u8; COMMITMENT_BYTES]>,
+        bytes: &[u8],
+    ) -> Result<(), CodecError> {
+        self.out.extend_from_slice(&[kind, form]);
+        let subjects = subject.iter().chain(others);
         self.count(subjects.clone().count())?;
         for subject in subjects {
             put_varint(&mut self.out, subject.0.into());
         }
-        match &part.commitment {
+        match commitment {
             None => self.out.push(0),
             Some(commitment) => {
                 self.out.push(1);
                 self.out.extend_from_slice(commitment);
             }
         }
-        self.sized(part.bytes)
+        self.sized(bytes)
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {

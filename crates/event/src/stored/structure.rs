@@ -37,6 +37,8 @@ pub(crate) enum ValuesCode {
 
 /// Beside the action: the operation was forwarded, and its intent follows.
 const FORWARDED: u8 = 0x80;
+/// Beside the action: the hash of the request's id follows.
+const HASHED: u8 = 0x40;
 /// The fewest bytes of a subject.
 const SUBJECT_BYTES_MIN: usize = 8;
 
@@ -47,10 +49,12 @@ pub(crate) fn write(seq: Seq, structure: &Structure, subjects: &[Subject]) -> Ve
     }
     let mut out = Vec::with_capacity(8 + 16 * subjects.len());
     let forwarded = if structure.forwarded { FORWARDED } else { 0 };
-    out.push(structure.action.map_or(0, |action| action as u8) | forwarded);
+    let hashed = if structure.request_hash.is_some() { HASHED } else { 0 };
+    out.push(structure.action.map_or(0, |action| action as u8) | forwarded | hashed);
     if structure.forwarded {
         put_link(&mut out, seq, structure.intent);
     }
+    out.extend_from_slice(structure.request_hash.as_ref().map_or(&[], |hash| hash.as_slice()));
     put_link(&mut out, seq, structure.population);
     put_link(&mut out, seq, structure.recorder);
     put_varint(&mut out, subjects.len() as u64);
@@ -91,12 +95,16 @@ pub(crate) fn read(seq: Seq, bytes: &[u8]) -> Result<(Structure, Vec<Subject>), 
     }
     let mut rest = bytes;
     let codes = read_u8(&mut rest)?;
-    let action = match codes & !FORWARDED {
+    let action = match codes & !(FORWARDED | HASHED) {
         0 => None,
         code => Some(Action::from_code(code).ok_or_else(|| unknown("action", code))?),
     };
     let forwarded = codes & FORWARDED != 0;
     let intent = if forwarded { read_link(&mut rest, seq)? } else { None };
+    let request_hash = match codes & HASHED {
+        0 => None,
+        _ => Some(take(&mut rest, 6)?.try_into().map_err(|_| CodecError::Length)?),
+    };
     let population = read_link(&mut rest, seq)?;
     let recorder = read_link(&mut rest, seq)?;
     let count = read_count(&mut rest)?;
@@ -107,7 +115,7 @@ pub(crate) fn read(seq: Seq, bytes: &[u8]) -> Result<(Structure, Vec<Subject>), 
     for _ in 0..count {
         subjects.push(read_subject(&mut rest, seq)?);
     }
-    let structure = Structure { action, population, recorder, forwarded, intent };
+    let structure = Structure { action, population, recorder, forwarded, intent, request_hash };
     if !rest.is_empty() || (structure == Structure::default() && subjects.is_empty()) {
         return Err(CodecError::Length);
     }

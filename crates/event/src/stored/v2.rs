@@ -18,6 +18,7 @@ use crate::id::{Application, Credential, Number};
 mod claims;
 mod configuration;
 mod parts;
+mod privacy;
 
 use claims::{
     AccessV2, EvidenceAddedV2, ImportBatchV2, ImportedV2, ReferenceListAddedV2, ReviewAddedV2,
@@ -28,6 +29,7 @@ use configuration::{
     QuestionNameV2,
 };
 pub(crate) use parts::{AnswerV2, DetailV2, FlagV2, NameV2, ValueChangeV2};
+use privacy::{ErasureCompletedV2, LegalHoldV2, RetentionSetV2, SentErasedV2, SubjectsErasedV2};
 
 const OPERATION: u8 = 1;
 const RECORDER_STARTED: u8 = 2;
@@ -54,6 +56,11 @@ const QUESTION_SAVED: u8 = 22;
 const QUESTION_REMOVED: u8 = 23;
 const REVIEW_ADDED: u8 = 24;
 const IDENTITY_SET: u8 = 25;
+const SUBJECTS_ERASED: u8 = 27;
+const ERASURE_COMPLETED: u8 = 28;
+const LEGAL_HOLD: u8 = 29;
+const RETENTION_SET: u8 = 30;
+const SENT_ERASED: u8 = 31;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -289,6 +296,13 @@ pub(crate) fn header_to_stored(
         Fact::QuestionRemoved(removed) => {
             (QUESTION_REMOVED, FieldsV2::QuestionName(QuestionNameV2::of(&removed.name)))
         }
+        Fact::SubjectsErased(fact) => (SUBJECTS_ERASED, FieldsV2::SubjectsErased(fact.into())),
+        Fact::ErasureCompleted(fact) => {
+            (ERASURE_COMPLETED, FieldsV2::ErasureCompleted(fact.into()))
+        }
+        Fact::LegalHold(fact) => (LEGAL_HOLD, FieldsV2::LegalHold(fact.into())),
+        Fact::RetentionSet(fact) => (RETENTION_SET, FieldsV2::RetentionSet(fact.into())),
+        Fact::SentErased(fact) => (SENT_ERASED, FieldsV2::SentErased(fact.into())),
         Fact::IdentitySet(set) => (IDENTITY_SET, FieldsV2::IdentitySet(set.into())),
         Fact::CredentialRevoked(revoked) => (
             CREDENTIAL_REVOKED,
@@ -371,6 +385,11 @@ enum FieldsV2 {
     GroupMarked(GroupMarkedV2),
     QuestionName(QuestionNameV2),
     IdentitySet(IdentitySetV2),
+    SubjectsErased(SubjectsErasedV2),
+    ErasureCompleted(ErasureCompletedV2),
+    LegalHold(LegalHoldV2),
+    RetentionSet(RetentionSetV2),
+    SentErased(SentErasedV2),
 }
 
 impl Serialize for HeaderV2 {
@@ -399,6 +418,11 @@ impl Serialize for HeaderV2 {
             FieldsV2::GroupMarked(fields) => (&self.common, fields).serialize(serializer),
             FieldsV2::QuestionName(fields) => (&self.common, fields).serialize(serializer),
             FieldsV2::IdentitySet(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::SubjectsErased(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::ErasureCompleted(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::LegalHold(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::RetentionSet(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::SentErased(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -551,6 +575,26 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         IDENTITY_SET => {
             let (common, fields): (CommonV2, IdentitySetV2) = header_fields(bytes)?;
             (common, Fact::IdentitySet(fields.read()?))
+        }
+        SUBJECTS_ERASED => {
+            let (common, fields): (CommonV2, SubjectsErasedV2) = header_fields(bytes)?;
+            (common, Fact::SubjectsErased(fields.into()))
+        }
+        ERASURE_COMPLETED => {
+            let (common, fields): (CommonV2, ErasureCompletedV2) = header_fields(bytes)?;
+            (common, Fact::ErasureCompleted(fields.into()))
+        }
+        LEGAL_HOLD => {
+            let (common, fields): (CommonV2, LegalHoldV2) = header_fields(bytes)?;
+            (common, Fact::LegalHold(fields.into()))
+        }
+        RETENTION_SET => {
+            let (common, fields): (CommonV2, RetentionSetV2) = header_fields(bytes)?;
+            (common, Fact::RetentionSet(fields.into()))
+        }
+        SENT_ERASED => {
+            let (common, fields): (CommonV2, SentErasedV2) = header_fields(bytes)?;
+            (common, Fact::SentErased(fields.into()))
         }
         code => return Err(unknown("kind of event", code)),
     };

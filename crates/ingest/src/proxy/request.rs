@@ -349,7 +349,7 @@ fn named<'a>(value: &'a Value, wanted: &str) -> Option<&'a Value> {
 fn sent(store: &Store, seq: event::Seq) -> Option<Event> {
     let read = |seq| {
         let bytes = store.event_bytes(seq).ok().flatten()?;
-        event::codec::decode(seq, &bytes).ok()
+        event::codec::decode(seq, &bytes, store.parts()).ok()
     };
     let event = read(seq)?;
     let intent = event.parts.iter().find_map(|part| match &part.content {

@@ -32,7 +32,7 @@ impl Ingest {
         for seq in open {
             let store = self.committer.store();
             let bytes = store.event_bytes(seq).ok().flatten().unwrap_or_default();
-            let Ok(intent) = event::codec::decode(seq, &bytes) else {
+            let Ok(intent) = event::codec::decode(seq, &bytes, store.parts()) else {
                 tracing::error!(seq, "an intent cannot be read");
                 continue;
             };

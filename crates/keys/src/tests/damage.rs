@@ -103,7 +103,7 @@ fn a_damaged_header_falls_back_on_the_other_and_nothing_is_overwritten() {
         fs::write(&path, &bytes).unwrap();
         open(folder.path());
     }
-    change(&path, |bytes| bytes[..1024].fill(0));
+    change(&path, |bytes| bytes[..2 * HEADER_BYTES].fill(0));
     assert!(matches!(refused(folder.path()), KeysError::Header { .. }));
 }
 
@@ -113,7 +113,16 @@ fn a_file_that_lost_its_end_is_damage() {
     drop(made(folder.path()));
     let path = persons(folder.path());
     let whole = fs::read(&path).unwrap();
-    for bytes in [0, 1, 511, 1023, 1024, 1025, whole.len() - 80, whole.len() - 1] {
+    for bytes in [
+        0,
+        1,
+        HEADER_BYTES,
+        2 * HEADER_BYTES - 1,
+        2 * HEADER_BYTES,
+        2 * HEADER_BYTES + 1,
+        whole.len() - 80,
+        whole.len() - 1,
+    ] {
         fs::write(&path, &whole[..bytes]).unwrap();
         let error = refused(folder.path());
         assert!(
@@ -167,7 +176,7 @@ fn files_of_others_are_refused_by_name() {
         "{error}"
     );
     let path = persons(folder.path());
-    for name in ["persons-2", "months-2"] {
+    for name in ["persons-2", "months-2", "sent-1"] {
         let other = folder.path().join(name);
         fs::copy(&path, &other).unwrap();
         assert!(matches!(refused(folder.path()), KeysError::Misnamed { path } if path == other));

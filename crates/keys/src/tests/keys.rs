@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::cache::Cache;
+use crate::layout::HEADER_BYTES;
 
 #[test]
 fn each_owner_has_a_key_of_its_own_that_stays() {
@@ -113,6 +114,7 @@ fn a_scan_visits_every_key_that_was_made() {
     assert!(seen.iter().map(|(owner, _)| owner).is_sorted_by_key(|owner| match owner {
         Owner::Person { application, number } => (application.0, 1, number.0),
         Owner::Month { application, month } => (application.0, 2, month.0),
+        Owner::Sent { application, month } => (application.0, 3, month.0),
     }));
     let other: Vec<_> = seen.iter().filter(|(_, state)| *state != KeyState::Live).collect();
     let erased = KeyState::Erased { seq: 44 };
@@ -218,7 +220,7 @@ fn a_copy_that_was_made_while_keys_were_made_opens() {
     keys.make_numbers(APP, Number(1000)).unwrap();
     let whole = std::fs::read(&path).unwrap();
     for end in [begin.len(), begin.len() + 1, begin.len() + 40_000, whole.len()] {
-        let copy = [&begin[..1024], &whole[1024..end]].concat();
+        let copy = [&begin[..2 * HEADER_BYTES], &whole[2 * HEADER_BYTES..end]].concat();
         let folder = copies.path().join(end.to_string());
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join(path.file_name().unwrap()), copy).unwrap();

@@ -70,9 +70,15 @@ fn an_event_is_made_without_the_token_that_its_draft_holds() {
     let log = event::LogId::from_random(7);
     let stamp = Stamp { log, seq: 3, recorded_at, raw_clock, clock_fault, disk_full };
     let rows = MapRows::default();
-    let completed = event_of(draft, 3, stamp, &mut Completion::default(), &View::new(&rows));
+    let completed = event_of(
+        draft,
+        3,
+        stamp,
+        &mut Completion::default(),
+        (&View::new(&rows), &event::codec::Plain),
+    );
     let (event, bytes) = completed.unwrap();
-    assert_eq!(decode(3, &bytes).unwrap(), event);
+    assert_eq!(decode(3, &bytes, &event::codec::Plain).unwrap(), event);
     assert!(!holds_token(&event, &bytes));
     let origin = event.header.origin.unwrap();
     assert_eq!((origin.user_agent.as_str(), origin.request_id.as_str()), ("agent null", "r-1"));
@@ -102,7 +108,7 @@ async fn texts_that_look_like_a_token_only_side_by_side_are_recorded() {
         let seq = committer.store().log_size().unwrap() - 1;
         let stored = committer.store().event_bytes(seq).unwrap().unwrap();
         assert!(event::secret::stands_in(&stored, &[]), "{length}: or nothing is shown here");
-        let origin = decode(seq, &stored).unwrap().header.origin.unwrap();
+        let origin = decode(seq, &stored, &event::codec::Plain).unwrap().header.origin.unwrap();
         assert_eq!((origin.user_agent, origin.request_id.len()), (agent, length));
     }
     committer.stop().await;
@@ -401,7 +407,7 @@ async fn an_event_that_was_altered_behind_the_checkpoint_is_not_signed() {
     thread.join().unwrap();
     store.keep(1, START, kept).unwrap();
     let stored = store.event_bytes(3).unwrap().unwrap();
-    let mut event = decode(3, &stored).unwrap();
+    let mut event = decode(3, &stored, &event::codec::Plain).unwrap();
     event.header.raw_clock.0 += 1;
     store.append(&[(3, encode(&event).unwrap())], true).unwrap();
     let refused = Committer::start(Arc::clone(&store), signing(&clock)).err();

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use event::codec::{decode, encode, holds_token};
+use event::codec::{Parts, decode, encode, holds_token, seal};
 use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Structure, Timestamp};
 use store::{Snapshot, Store, with_causes};
 use tlog::SignedCheckpoint;
@@ -175,7 +175,9 @@ impl Writer {
             commands += 1;
             let stamp = self.stamp(events.len());
             let gate = &self.shared.gate;
-            let decided = decide_one(command.as_mut(), stamp, gate, &mut overlay, &mut spent);
+            let parts = store.parts();
+            let decided =
+                decide_one(command.as_mut(), stamp, (gate, parts), &mut overlay, &mut spent);
             let now = batch.elapsed();
             queue.spend(command.application(), now - spent_until);
             spent_until = now;
@@ -354,7 +356,7 @@ impl Spent {
 fn decide_one(
     command: &mut dyn Command,
     stamp: Stamp,
-    gate: &Gate,
+    (gate, parts): (&Gate, &dyn Parts),
     rows: &mut Overlay<'_>,
     spent: &mut Spent,
 ) -> Result<Decided, Refusal> {
@@ -377,7 +379,12 @@ fn decide_one(
         | Fact::ReferenceListAdded(_)
         | Fact::GroupMarked(_)
         | Fact::QuestionSaved(_)
-        | Fact::QuestionRemoved(_) => true,
+        | Fact::QuestionRemoved(_)
+        | Fact::SubjectsErased(_)
+        | Fact::ErasureCompleted(_)
+        | Fact::LegalHold(_)
+        | Fact::RetentionSet(_)
+        | Fact::SentErased(_) => true,
         Fact::RecorderStarted(_)
         | Fact::RecorderStopped(_)
         | Fact::ApplicationAdded(_)
@@ -397,7 +404,7 @@ fn decide_one(
     let mut completion = Completion::default();
     for (seq, draft) in (stamp.seq..).zip(drafts) {
         let view = View::new(rows);
-        let event = event_of(draft, seq, stamp, &mut completion, &view);
+        let event = event_of(draft, seq, stamp, &mut completion, (&view, parts));
         let (event, encoded) = event.map_err(Refusal::Undecided)?;
         decided.push(event);
         events.push((seq, encoded));
@@ -424,8 +431,7 @@ fn refold<'a>(
 ) -> Result<Overlay<'a>, ProjectorError> {
     let mut rows = Overlay::with_memory(snapshot, memory);
     for (seq, bytes) in events {
-        let event =
-            decode(*seq, bytes).map_err(|source| ProjectorError::Event { seq: *seq, source })?;
+        let event = decode(*seq, bytes, store.parts()).map_err(ProjectorError::event(*seq))?;
         fold_stored(&mut rows, store.log_id(), &event, bytes)?;
     }
     Ok(rows)
@@ -437,7 +443,7 @@ pub(super) fn event_of(
     seq: Seq,
     stamp: Stamp,
     completion: &mut Completion,
-    view: &View<'_>,
+    (view, cipher): (&View<'_>, &dyn Parts),
 ) -> Result<(Event, Vec<u8>), ProjectorError> {
     let Draft { application, origin, fact, parts, passed } = draft;
     let Stamp { recorded_at, raw_clock, .. } = stamp;
@@ -446,8 +452,10 @@ pub(super) fn event_of(
     if passed.is_empty() {
         completion.complete(&mut event, view)?;
     }
-    let encoded =
-        |event: &Event| encode(event).map_err(|source| ProjectorError::Event { seq, source });
+    let encoded = |event: &Event| encode(event).map_err(ProjectorError::event(seq));
+    let sealed = |event: &Event, plain: &[u8]| {
+        seal(event, plain, cipher).map_err(ProjectorError::event(seq))
+    };
     let mut bytes = encoded(&event)?;
     // A token that got through the gate is a defect, but the record must not lose the event for it: cut
     // the token and store the rest.
@@ -461,6 +469,7 @@ pub(super) fn event_of(
         }
     }
     if passed.is_empty() {
+        let bytes = sealed(&event, &bytes)?;
         return Ok((event, bytes));
     }
     let behind = |part: &Part| !matches!(part.content, Content::Target(_));
@@ -472,6 +481,6 @@ pub(super) fn event_of(
     });
     event.parts.splice(place..place, passed);
     completion.complete(&mut event, view)?;
-    let bytes = encoded(&event)?;
+    let bytes = sealed(&event, &encoded(&event)?)?;
     Ok((event, bytes))
 }

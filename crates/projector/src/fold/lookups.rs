@@ -83,7 +83,8 @@ impl Name<'_> {
     ) -> Result<(), ProjectorError> {
         match self.unique_key() {
             Some(row) if rows.get(&row)?.is_none() => {
-                rows.put(row, Holder { number, since: seq, email_since: None }.encode());
+                let holder = self.first_holder(rows, number, seq)?;
+                rows.put(row, holder.encode());
             }
             Some(_) | None => match self.holder_named_alike(rows, number)? {
                 Some((row, holder)) => {
@@ -93,6 +94,26 @@ impl Name<'_> {
             },
         }
         Ok(())
+    }
+
+    /// The holder of the unique row, which takes in the lookup of an e-mail with the same text. So the rows
+    /// are the same whoever else had the name before, and whether that is still known.
+    fn first_holder(
+        &self,
+        rows: &mut Overlay<'_>,
+        number: Number,
+        since: Seq,
+    ) -> Result<Holder, ProjectorError> {
+        let mut email_since = None;
+        if self.attribute == Attribute::UserName {
+            let email = (Name { attribute: Attribute::Email, ..*self }).lookup_key(number);
+            let found = rows.get(&email)?;
+            email_since = found.map(|value| row::decode_seq("a lookup", &value)).transpose()?;
+            if email_since.is_some() {
+                rows.delete(email);
+            }
+        }
+        Ok(Holder { number, since, email_since })
     }
 
     /// If this is an e-mail that is the userName of `number` too: the unique row of that name.
@@ -135,7 +156,8 @@ impl Name<'_> {
                 View::new(rows).other_holders(application, resource_type, attribute, value)?;
             if let Some((next, since)) = others.into_iter().min_by_key(|(_, since)| *since) {
                 rows.delete(self.lookup_key(next));
-                rows.put(row, Holder { number: next, since, email_since: None }.encode());
+                let holder = self.first_holder(rows, next, since)?;
+                rows.put(row, holder.encode());
             }
             return Ok(Some(since));
         }
@@ -161,6 +183,15 @@ const LOOKED_UP: [(Attribute, &str); 5] = [
     (Attribute::DisplayName, "displayName"),
     (Attribute::Email, "emails"),
 ];
+
+/// The names in a state by which a resource is found, case-folded; without its id.
+pub fn names_of(state: &Document) -> Vec<(Attribute, String)> {
+    let values = LOOKED_UP.iter().zip(looked_up(Some(state))).skip(1);
+    let named = values.flat_map(|((attribute, _), member)| {
+        lookup_values(member, *attribute).into_iter().map(|value| (*attribute, value))
+    });
+    named.collect()
+}
 
 /// The members of a state that [`LOOKED_UP`] names.
 fn looked_up(state: Option<&Document>) -> [Option<&[u8]>; LOOKED_UP.len()] {

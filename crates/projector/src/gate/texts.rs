@@ -106,7 +106,12 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         | Fact::ConnectionsRefused(_)
         | Fact::ImportBatch(_)
         | Fact::EvidenceAdded(_)
-        | Fact::ReviewAdded(_) => {}
+        | Fact::ReviewAdded(_)
+        | Fact::SubjectsErased(_)
+        | Fact::ErasureCompleted(_)
+        | Fact::LegalHold(_)
+        | Fact::RetentionSet(_)
+        | Fact::SentErased(_) => {}
     }
 }
 

@@ -157,6 +157,12 @@ impl Changed {
         }
         if let Some(prefix) = key::scan_prefix(&key) {
             match self.scanned.get_mut(prefix) {
+                // An erasure rewrites old versions; the newest stays the last one.
+                Some(keys)
+                    if key::is_version(&key) && keys.last().is_some_and(|last| *last < key) =>
+                {
+                    keys.insert(keys.len() - 1, key.clone());
+                }
                 Some(keys) => keys.push(key.clone()),
                 None => {
                     self.scanned.insert(prefix.to_vec(), vec![key.clone()]);
@@ -192,8 +198,7 @@ impl Changed {
         None
     }
 
-    /// The newest version below a prefix that was changed. The fold goes from event to event, so it is the
-    /// one that was changed last.
+    /// The newest version below a prefix that was changed: the last of them, see [`Changed::set`].
     pub(super) fn newest_version(&self, prefix: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
         let key = self.scanned.get(prefix)?.last()?;
         Some((key, self.rows.get(key)?.as_deref()))

@@ -237,7 +237,7 @@ fn what_is_structural_follows_without_any_part() {
         store::key::lookup(APP, ResourceType::USER, Attribute::UserName, "x", Number(1)),
         store::key::unique(APP, ResourceType::USER, Attribute::UserName, "x"),
         store::key::named(APP, ResourceType::USER, Attribute::UserName, "x", (Number(1), 0)),
-        store::key::by_request(0, 0),
+        store::key::mention_name(APP, Number(1), &[]),
     ]
     .iter()
     .map(|key| key[0])

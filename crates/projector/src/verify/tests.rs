@@ -99,7 +99,7 @@ fn faults(store: &Store, checkpoints: &[TreeHead]) -> Vec<Fault> {
 
 /// The log with another event somewhere.
 fn altered(log: &[Vec<u8>], seq: Seq) -> Vec<u8> {
-    let mut event = decode(seq, &log[seq as usize]).unwrap();
+    let mut event = event::codec::decode(seq, &log[seq as usize], &event::codec::Plain).unwrap();
     event.header.raw_clock.0 += 1;
     encode(&event).unwrap()
 }
@@ -287,7 +287,7 @@ fn rows_of_the_tree_that_differ_are_told_apart_from_the_log() {
 #[test]
 fn a_link_that_leaves_out_an_event_is_found() {
     let mut log = log();
-    let mut event = decode(300, &log[300]).unwrap();
+    let mut event = event::codec::decode(300, &log[300], &event::codec::Plain).unwrap();
     event.structure.population = event.structure.population.map(|before| before - 3);
     log[300] = encode(&event).unwrap();
     let Copy { store, .. } = &store(&log);

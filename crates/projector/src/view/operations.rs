@@ -175,7 +175,7 @@ impl View<'_> {
     /// `limit`.
     pub fn by_request(
         &self,
-        request_id_hash: u64,
+        request_id_hash: [u8; 6],
         seqs: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {

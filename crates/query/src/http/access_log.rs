@@ -8,6 +8,7 @@ use projector::{AccessSummary, ApplicationRow};
 
 use super::question::{Answered, Asked};
 use crate::answer::Found;
+use crate::as_of::ERASED;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::record::Record;
@@ -61,6 +62,7 @@ fn access(record: &Record<'_>, seq: Seq) -> Result<row::Access, Error> {
     };
     let target = event.parts.into_iter().find_map(|part| match part.content {
         Content::Target(target) => Some(target),
+        Content::Unreadable(_) => Some(ERASED.to_owned()),
         _ => None,
     });
     Ok(row::Access {

@@ -10,8 +10,10 @@ use event::{Content, Credential, Event, Fact, Number};
 use projector::{ApplicationRow, ConfigurationKind, ConfigurationSummary};
 use serde_json::{Map, Value, json};
 
+use super::lists::is_erased;
 use super::question::{Answered, Asked};
 use crate::answer::Found;
+use crate::as_of::ERASED;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::identity::{Said, name_of};
@@ -62,6 +64,9 @@ fn kind_of(word: Configured) -> ConfigurationKind {
         Configured::ReferenceList => ConfigurationKind::ReferenceList,
         Configured::PrivilegedGroup => ConfigurationKind::PrivilegedGroup,
         Configured::SavedQuestion => ConfigurationKind::SavedQuestion,
+        Configured::Erasure => ConfigurationKind::Erasure,
+        Configured::LegalHold => ConfigurationKind::LegalHold,
+        Configured::Retention => ConfigurationKind::Retention,
     }
 }
 
@@ -77,6 +82,9 @@ fn word_of(kind: ConfigurationKind) -> Configured {
         ConfigurationKind::ReferenceList => Configured::ReferenceList,
         ConfigurationKind::PrivilegedGroup => Configured::PrivilegedGroup,
         ConfigurationKind::SavedQuestion => Configured::SavedQuestion,
+        ConfigurationKind::Erasure => Configured::Erasure,
+        ConfigurationKind::LegalHold => Configured::LegalHold,
+        ConfigurationKind::Retention => Configured::Retention,
     }
 }
 
@@ -207,6 +215,7 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
         }),
         Fact::IdentitySet(set) => json!({"role": set.role.name(), "issuer": set.issuer}),
         Fact::ResourceTypeAdded(added) => json!({"number": added.number.0}),
+        Fact::EvidenceAdded(_) if is_erased(event) => json!({"kind": ERASED}),
         Fact::EvidenceAdded(_) => {
             let said: NewEvidence = note(event)
                 .and_then(|note| serde_json::from_slice(note).ok())
@@ -220,6 +229,13 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
         Fact::QuestionSaved(_) => {
             json!({"question": question_of(event)?})
         }
+        Fact::SubjectsErased(erased) => json!({"subjects": erased.numbers.len()}),
+        Fact::LegalHold(hold) => json!({"held": hold.held, "subjects": hold.numbers.len()}),
+        Fact::RetentionSet(set) => match set.months {
+            Some(months) => json!({"months": months}),
+            None => return Ok(None),
+        },
+        Fact::SentErased(erased) => json!({"erasedThrough": month_of(erased.through)}),
         // Removals have no value; other kinds do not configure.
         _ => return Ok(None),
     };
@@ -227,6 +243,11 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
         Value::Object(object) => Ok(Some(object)),
         _ => Err(Error::Defect),
     }
+}
+
+/// A month, counted from January 1970 as 0.
+fn month_of(month: u32) -> String {
+    format!("{}-{:02}", 1970 + month / 12, month % 12 + 1)
 }
 
 fn profile(sha256: &[u8; 32]) -> Object {

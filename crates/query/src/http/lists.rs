@@ -25,7 +25,7 @@ use super::question::{Answered, Asked, NamesOf, read_act};
 use super::{operations, reports::Scene, resource};
 use crate::Query;
 use crate::answer::Found;
-use crate::as_of::{Slice, users_at};
+use crate::as_of::{ERASED, Slice, users_at};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::instant::{self, Role, Zone};
@@ -60,7 +60,7 @@ pub(super) async fn add(
     let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
     let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
-    let seq = append(&query, application, actor, fact, (Number::NOBODY, text)).await?;
+    let seq = append(&query, application, actor, fact, (None, text)).await?;
     let ignored_columns = upload.ignored_columns as u64;
     let told = AddedList {
         name,
@@ -74,23 +74,28 @@ pub(super) async fn add(
 
 const NAME: &str = "a name for the list: 1 to 63 of a-z, 0-9 and -";
 
-/// Records what somebody adds, with its content as a note.
+/// Records what somebody adds, with its content as a note. What is about no number gets one of its own, by
+/// which it can be erased.
 async fn append(
     query: &Query,
     application: Application,
     actor: Actor,
     fact: Fact,
-    (subject, note): (Number, Vec<u8>),
+    (subject, note): (Option<Number>, Vec<u8>),
 ) -> Result<Seq, Error> {
     // A list may be long, so check it for secrets before the decision; other decisions do not wait.
     let committer = query.committer.clone();
     let passed = spawn_blocking(move || committer.gate().passed(Content::Note(note)));
     let passed = passed.await.map_err(|_| Error::Defect)?;
-    let passed = vec![PassedPart::new(subject, passed)];
-    let decide = move |origin, _: &View<'_>, stamp: Stamp| {
+    let decide = move |origin, view: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
         }
+        let subject = match subject {
+            Some(number) => number,
+            None => view.next_number(application)?,
+        };
+        let passed = vec![PassedPart::new(subject, passed)];
         let event = Draft { application, origin: Some(origin), fact, parts: vec![], passed };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };
@@ -147,14 +152,23 @@ pub(super) fn people_of(
     let list = record.view.reference_list(name, record.scope.or(application))?;
     let list = list.ok_or(Error::NotFound("there is no reference list of that name"))?;
     let event = record.event(list.seq)?;
+    let erased = Error::NotFound("the list of that name was erased: upload it again");
+    let people = people_in(&event)?.ok_or(erased)?;
+    let shows_strangers = record.scope.is_none_or(|scope| scope == list.application);
+    Ok(NamedList { seq: list.seq, people, shows_strangers })
+}
+
+/// The people of an uploaded list; `None` if it was erased.
+pub(super) fn people_in(event: &Event) -> Result<Option<Vec<Person>>, Error> {
+    if is_erased(event) {
+        return Ok(None);
+    }
     let note = event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),
         _ => None,
     });
     let people = note.and_then(|note| serde_json::from_slice(note).ok());
-    let people = people.ok_or(Error::Damaged("a reference list"))?;
-    let shows_strangers = record.scope.is_none_or(|scope| scope == list.application);
-    Ok(NamedList { seq: list.seq, people, shows_strangers })
+    Ok(Some(people.ok_or(Error::Damaged("a reference list"))?))
 }
 
 impl Answered for Orphans {
@@ -213,7 +227,7 @@ pub(super) async fn add_evidence(
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
     let fact = Fact::EvidenceAdded(EvidenceAdded { operation });
-    let seq = append(&query, application, actor, fact, (number, text)).await?;
+    let seq = append(&query, application, actor, fact, (Some(number), text)).await?;
     Ok((StatusCode::CREATED, Json(AddedEvidence { seq, operation_seq: operation })))
 }
 
@@ -258,12 +272,23 @@ impl Answered for EvidenceOf {
 
 /// The evidence that an event stores.
 fn said(event: &Event) -> Result<NewEvidence, Error> {
+    if is_erased(event) {
+        let erased = || ERASED.to_owned();
+        let (kind, reference) = (erased(), erased());
+        let (url, approved_by, approved_at) = (None, None, None);
+        return Ok(NewEvidence { kind, reference, url, approved_by, approved_at });
+    }
     let note = event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),
         _ => None,
     });
     let evidence = note.and_then(|note| serde_json::from_slice(note).ok());
     evidence.ok_or(Error::Damaged("evidence"))
+}
+
+/// Whether the note of an event was erased.
+pub(super) fn is_erased(event: &Event) -> bool {
+    event.parts.iter().any(|part| matches!(part.content, Content::Unreadable(_)))
 }
 
 /// The references of all evidence of an operation, oldest first.

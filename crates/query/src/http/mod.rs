@@ -35,6 +35,7 @@ mod resource;
 mod reviews;
 mod saved;
 mod sizes;
+mod subjects;
 mod timeline;
 mod tlog;
 mod tokens;
@@ -156,6 +157,13 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/login-links", post(links::add))
         .route("/api/v1/checkpoint", post(tlog::sign))
         .route("/api/v1/verification", post(verification::begin).get(verification::show))
+        .route("/api/v1/subjects/find", post(subjects::find))
+        .route("/api/v1/subjects/erase", post(subjects::erase))
+        .route("/api/v1/subjects/hold", post(subjects::hold))
+        .route("/api/v1/subjects/release", post(subjects::release))
+        .route("/api/v1/apps/{app}/subjects/{number}/export", get(subjects::export))
+        .route("/api/v1/apps/{app}/retention", patch(subjects::set_retention))
+        .route("/api/v1/retention", get(subjects::retention))
         .route("/tlog/checkpoint", get(tlog::checkpoint))
         .route("/tlog/tile/{*tile}", get(tlog::tile))
         .route("/api/v1/reviews", post(reviews::add))

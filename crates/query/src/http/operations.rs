@@ -207,6 +207,24 @@ pub(super) fn found(reading: &Reading<'_>, id: &str) -> Result<(Event, Number), 
     Ok((event, number))
 }
 
+/// The event with an id that the caller may see, an operation or not: its seq, and whom it is about.
+pub(super) fn found_event(
+    reading: &Reading<'_>,
+    id: &str,
+) -> Result<(Seq, (Application, Number)), Error> {
+    let record = &reading.record;
+    let seq = seq_of(reading, id).filter(|seq| *seq < record.size).ok_or(NO_EVENT)?;
+    let event = record.event(seq)?;
+    let application = event.header.application;
+    if !reading.caller.may_see(application) {
+        return Err(NO_EVENT);
+    }
+    let number = Shown::of(&event).map_or(Number::NOBODY, |shown| shown.number());
+    Ok((seq, (application, number)))
+}
+
+const NO_EVENT: Error = Error::NotFound("there is no such event");
+
 /// The seq of an event id of this log, or of a plain seq.
 fn seq_of(reading: &Reading<'_>, id: &str) -> Option<Seq> {
     if let Ok(id) = id.parse::<EventId>() {

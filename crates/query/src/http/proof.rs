@@ -13,7 +13,7 @@ use tlog::{ProofFile, ProveError, SignedCheckpoint, prove_inclusion};
 use tokio::task::spawn_blocking;
 
 use super::ask::Ask;
-use super::operations::found;
+use super::operations::found_event;
 use super::question::{NamesOf, read_act};
 use super::tlog::signed_now;
 use crate::Query;
@@ -28,8 +28,8 @@ pub(super) async fn prove(
 ) -> Result<Response, Error> {
     let asked = ask.answer(move |reading| {
         let Prove { operation } = read_act(&reading, &names)?;
-        let (event, number) = found(&reading, &operation)?;
-        Ok(Asked { seq: event.seq, about: (event.header.application, number) })
+        let (seq, about) = found_event(&reading, &operation)?;
+        Ok(Asked { seq, about })
     });
     let Asked { seq, .. } = asked.await?;
     let signed = checkpoint(&query, seq).await?;

@@ -6,7 +6,7 @@ use event::{Application, Number, ResourceType, Seq};
 use projector::{ApplicationRow, Identity, Version, View};
 use serde_json::{Map, Value, json};
 
-use crate::as_of::{Existence, Resource, resource_of, scim_id};
+use crate::as_of::{ERASED, Existence, Resource, resource_of, scim_id};
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::history::nested_groups;
@@ -166,6 +166,10 @@ pub(super) fn imported(
 
 fn in_scim(version: &Version, base: &str) -> Result<Map<String, Value>, Error> {
     let mut resource = version.attributes()?;
+    // Every resource has an id, as long as it can be read.
+    if resource.is_empty() {
+        resource.insert("id".into(), ERASED.into());
+    }
     let name = core_type_name(version.resource_type);
     let mut schemas: Vec<Value> = vec![];
     schemas.extend(name.map(|name| format!("urn:ietf:params:scim:schemas:core:2.0:{name}").into()));

@@ -39,7 +39,7 @@ fn summary(view: &View<'_>, seq: Seq) -> Result<OperationSummary, ProjectorError
 
 fn event(store: &Store, seq: Seq) -> Result<Event, ProjectorError> {
     let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
-    decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })
+    decode(seq, &bytes, store.parts()).map_err(ProjectorError::event(seq))
 }
 
 /// The requests of a range that changed something and have no evidence, newest first.

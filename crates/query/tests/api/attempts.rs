@@ -161,6 +161,59 @@ fn addresses(operation: u64, token: &str) -> Vec<Address> {
             ("/api/v1/saved-questions/failed", Value::Null),
             &[("/api/v1/saved-questions/failed", ""), ("/api/v1/saved-questions/nothing", "")],
         ),
+        Address::new(
+            (Method::POST, "/api/v1/subjects/find"),
+            ("/api/v1/subjects/find", json!({"name": "u1@northwind.test"})),
+            &[
+                ("/api/v1/subjects/find", r#"{"name": ""}"#),
+                ("/api/v1/subjects/find", r#"{"name": "u1", "application": "nothing"}"#),
+                ("/api/v1/subjects/find?name=u1", "{}"),
+            ],
+        ),
+        // The uploaded list is the first number of the whole server.
+        Address::new(
+            (Method::POST, "/api/v1/subjects/hold"),
+            (
+                "/api/v1/subjects/hold",
+                json!({"application": null, "numbers": [1], "reason": "case 7"}),
+            ),
+            &[
+                // Held already, without a reason, and nobody.
+                (
+                    "/api/v1/subjects/hold",
+                    r#"{"application": null, "numbers": [1], "reason": "case 8"}"#,
+                ),
+                ("/api/v1/subjects/hold", r#"{"application": null, "numbers": [1]}"#),
+                ("/api/v1/subjects/hold", r#"{"numbers": [1], "reason": "case 8"}"#),
+            ],
+        ),
+        Address::new(
+            (Method::POST, "/api/v1/subjects/release"),
+            ("/api/v1/subjects/release", json!({"application": null, "numbers": [1]})),
+            &[("/api/v1/subjects/release", r#"{"application": null, "numbers": [1]}"#)],
+        ),
+        Address::new(
+            (Method::POST, "/api/v1/subjects/erase"),
+            ("/api/v1/subjects/erase", json!({"application": null, "numbers": [1]})),
+            &[
+                // Erased already, living, unknown, too few and too many.
+                ("/api/v1/subjects/erase", r#"{"application": null, "numbers": [1]}"#),
+                ("/api/v1/subjects/erase", r#"{"application": "paperboat", "numbers": [1]}"#),
+                ("/api/v1/subjects/erase", r#"{"application": "paperboat", "numbers": [777]}"#),
+                ("/api/v1/subjects/erase", r#"{"application": "nothing", "numbers": [1]}"#),
+                ("/api/v1/subjects/erase", r#"{"application": null, "numbers": []}"#),
+                ("/api/v1/subjects/erase", r#"{"application": null, "numbers": [0]}"#),
+            ],
+        ),
+        Address::new(
+            (Method::PATCH, "/api/v1/apps/{app}/retention"),
+            ("/api/v1/apps/paperboat/retention", json!({"months": 12})),
+            &[
+                ("/api/v1/apps/paperboat/retention", r#"{"months": 0}"#),
+                ("/api/v1/apps/paperboat/retention", "{}"),
+                ("/api/v1/apps/nothing/retention", r#"{"months": 1}"#),
+            ],
+        ),
     ]
 }
 
@@ -240,9 +293,10 @@ async fn whatever_is_asked_of_an_address_that_changes_something_leaves_an_event(
 
     // Whoever may not: one event each, and nothing for a token that nobody knows.
     for (token, status) in [(&auditor, 403), (&app_auditor, 403), (&scim, 403), (&revoked, 401)] {
-        for Address { method, good, bad, .. } in &addresses {
+        for (place, Address { method, good, bad, .. }) in addresses.iter().enumerate() {
             // Two roles are limited to no application, so together they leave 50 events in a second.
-            let asked = if status == 401 { vec![good] } else { vec![good, &bad[0]] };
+            let is_short = status == 401 || place % 2 == 1;
+            let asked = if is_short { vec![good] } else { vec![good, &bad[0]] };
             for (path, body) in asked {
                 let before = size(&server);
                 let reply = send(&server, method, path, body, token).await;
@@ -267,7 +321,8 @@ async fn whatever_is_asked_of_an_address_that_changes_something_leaves_an_event(
         let reply = send(&server, method, path, body, &server.admin).await;
         let left = headers(&server, before);
         assert!(!left.is_empty(), "{method} {path}");
-        if reply.status.is_success() {
+        // To find somebody changes nothing.
+        if reply.status.is_success() && *template != "/api/v1/subjects/find" {
             let is_look = |one: &Header| matches!(one.fact, Fact::Access(_));
             assert!(!left.iter().any(is_look), "{method} {path}: {left:?}");
         }

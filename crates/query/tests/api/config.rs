@@ -23,8 +23,9 @@ async fn an_application_comes_with_its_token_in_one_decision() {
     let secret = added["secretToken"].as_str().unwrap();
 
     let event = |seq| {
-        let bytes = server.committer().store().event_bytes(seq).unwrap().unwrap();
-        event::codec::decode(seq, &bytes).unwrap()
+        let store = server.committer().store();
+        let bytes = store.event_bytes(seq).unwrap().unwrap();
+        event::codec::decode(seq, &bytes, store.parts()).unwrap()
     };
     let (first, second) = (event(2), event(3));
     let Fact::ApplicationAdded(application) = &first.header.fact else { panic!("seq 2") };

@@ -110,6 +110,9 @@ impl Server {
             }),
             profiles: Arc::new(scim::Profiles::built_in().1),
             secrets: store::SecretFolder::new(folder.path(), folder.path()),
+            // Nothing is sealed here: that it was ordered is enough.
+            erase: Arc::new(|request| Box::pin(async move { Ok(request.seq) })),
+            retention: Arc::default(),
         }));
         let token = Token::generate().unwrap();
         let admin = token.as_str().to_owned();

@@ -53,7 +53,7 @@ fn every_kind_has_a_byte_of_its_own() {
         class(CLASS_OF_ONE),
         by_class(CLASS_OF_ONE, 1),
         by_resource(APP, SOMEBODY, 1),
-        by_request(1, 1),
+        by_request([0, 0, 0, 0, 0, 1], 1),
         named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 1)),
         unique(APP, ResourceType::USER, Attribute::UserName, "x"),
         set_head(APP, members),
