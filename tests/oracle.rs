@@ -97,7 +97,7 @@ impl World {
             if changes.lifecycle == Some(Lifecycle::Restored) {
                 // The same account again, without its recorded attributes.
                 let (mut again, _) = self.gone.remove(&number).expect("it was gone");
-                (again.attributes, again.version) = (Map::new(), event.seq);
+                (again.attributes, again.version, again.active) = (Map::new(), event.seq, true);
                 assert!(self.resources.insert(number, again).is_none(), "it was never gone");
             }
             let before = self.resources.get(&number).cloned();

@@ -40,6 +40,7 @@ mod cases {
     mod authority;
     mod bounds;
     mod browser_pages;
+    mod bundles;
     mod clock;
     mod command_line;
     mod concurrency;

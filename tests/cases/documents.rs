@@ -239,6 +239,9 @@ impl Shell {
             .iter()
             .any(|name| words.iter().any(|word| word == name));
         self.add("paperboat", "/Users", "mira.lund@fjord.example");
+        if words.iter().any(|word| word == "bundle") {
+            self.add("paperboat", "/Groups", "Finance");
+        }
         let seq = self.admin().rows("/api/v1/operations?app=paperboat")[0]["seq"].to_string();
         let of_subject = words.iter().any(|word| word == "subject");
         let is_of_proof = words.iter().any(|word| word == "PROOF");

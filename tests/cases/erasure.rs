@@ -21,6 +21,9 @@ const PLANTED: [&str; 8] = [
     "w4qg8snj5xvm.number",
 ];
 
+/// Whatever is waited for takes less.
+const WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
 fn person() -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -251,7 +254,9 @@ fn order(server: &Server, scim: &Client, id: &str) -> Vec<u64> {
 
 /// Waits until every erasure is carried out.
 fn carried_out(server: &Server) {
+    let watch = event::Stopwatch::start();
     loop {
+        assert!(watch.elapsed() < WAIT_MAX, "it is not carried out");
         let all = server.admin().get("/api/v1/retention").body;
         let erasures = all["erasures"].as_array().unwrap();
         assert!(!erasures.is_empty(), "{all}");
@@ -364,11 +369,14 @@ async fn what_was_sent_is_erased_when_its_retention_ends_and_what_it_changed_sta
     server.close().await;
 
     let server = InProcess::open(&data, event::Timestamp(START.0 + 65 * DAY_US)).await;
+    let watch = event::Stopwatch::start();
     while erased_through(&server).await != json!("2026-03") {
+        assert!(watch.elapsed() < WAIT_MAX, "the retention does not end");
         tokio::task::yield_now().await;
     }
     // The keys are destroyed right after that is recorded.
     let after = loop {
+        assert!(watch.elapsed() < WAIT_MAX, "what was sent is not erased");
         let after = server.admin("GET", &one, &Value::Null).await.body["resource"].clone();
         if after["request"]["bodyNote"].is_object() {
             break after;
@@ -388,4 +396,26 @@ async fn what_was_sent_is_erased_when_its_retention_ends_and_what_it_changed_sta
     assert!(rebuilt.status.success(), "{rebuilt:?}");
     let words = String::from_utf8(rebuilt.stdout).unwrap();
     assert!(words.contains("exactly what the log says"), "{words}");
+}
+
+#[test]
+fn a_member_without_an_account_is_taken_out_before_it_is_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let scim = server.add_app("boat");
+    let scim = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);
+    let crew = scim.post("/Groups", &group("Deck crew")).id();
+    let patch = |op: &str| {
+        let patch = json!([{"op": op, "path": "members", "value": [{"value": PLANTED[0]}]}]);
+        assert!(scim.patch(&format!("/Groups/{crew}"), &patch).status < 300);
+    };
+    patch("add");
+    let (numbers, _) = find(&server);
+    assert_eq!(numbers.len(), 1);
+    let body = json!({"application": "boat", "numbers": numbers});
+    let refused = server.admin().post("/api/v1/subjects/erase", &body);
+    assert_eq!(refused.status, 409);
+    assert!(refused.body["detail"].as_str().unwrap().contains("member of a group"), "{refused:?}");
+    patch("remove");
+    assert_eq!(server.admin().post("/api/v1/subjects/erase", &body).status, 200);
 }

@@ -34,7 +34,7 @@ pub use self::imports::{
 pub use self::links::{AddedLoginLink, LoginLink};
 pub use self::lists::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
 pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
-pub use self::proof::{Proof, Prove};
+pub use self::proof::{BundleKind, MadeBundle, MakeBundle, Proof, Prove};
 pub use self::reviews::{AddReview, AddedReview, NewReview, NewRevocation, REVIEW_BYTES_MAX};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 pub use self::subjects::{
@@ -234,6 +234,7 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<ShowRetention>(),
             DescribedAct::of::<Export>(),
             DescribedAct::of::<Prove>(),
+            DescribedAct::of::<MakeBundle>(),
             DescribedAct::of::<Checkpoint>(),
             DescribedAct::of::<Verify>(),
             DescribedAct::of::<ShowVerification>(),

@@ -42,8 +42,8 @@
 //! 9 intent, 10 observation, 11 upstream set, 12 imported entry, 13 import batch, 14 access,
 //! 15 evidence added, 16 reference list added, 17 service principal set, 18 listing, 19 connections
 //! refused, 20 profile changed, 21 group marked, 22 question saved, 23 question removed, 24 review added,
-//! 25 identity set, 27 subjects erased, 28 erasure completed, 29 legal hold, 30 retention set,
-//! 31 sent erased.
+//! 25 identity set, 26 state committed, 27 subjects erased, 28 erasure completed, 29 legal hold, 30 retention
+//! set, 31 sent erased.
 //! Kinds of part: 1 origin, 2 target, 3 body, 4 changed values, 5 state, 6 name of a mention, 7 detail,
 //! 8 flags, 9 answer, 10 entry, 11 note. Parts 4, 5 and 6 belong to the subjects in their order.
 //! Forms: 0 plain; what the others are is known to whoever seals and opens them ([`Parts`]).
@@ -72,7 +72,8 @@ use crate::stored::structure::{self, Subject, ValuesCode};
 use crate::stored::v2;
 
 pub use crate::parts::{
-    FORM_PLAIN, NotPlain, OpenedPart, PartError, PartPlace, Parts, Plain, StoredPart,
+    DisclosedValue, Disclosure, FORM_PLAIN, NotPlain, OpenedPart, PartError, PartPlace, Parts,
+    Plain, StoredPart,
 };
 pub use crate::stored::frame::{COMMITMENT_BYTES, Frame, FramedPart, put_varint, read_varint};
 
@@ -378,6 +379,23 @@ pub fn decode_to_fold(seq: Seq, bytes: &[u8], parts: &dyn Parts) -> Result<Event
 /// As [`decode`], save that damage within a part is not found.
 pub fn decode_facts(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
     decode_with(seq, bytes, &Plain, |_| false)
+}
+
+/// An event of its kind, the stored bytes of its header and those of its structural facts, for whoever has
+/// nothing else of it. Its values count as unreadable, and it has no other part.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_shown(
+    seq: Seq,
+    kind: u8,
+    header: &[u8],
+    structure: &[u8],
+) -> Result<Event, CodecError> {
+    let header = v2::header_from_stored(kind, header)?;
+    let (structure, subjects) = structure::read(seq, structure)?;
+    let parts = subjects.into_iter().map(changes_of).collect();
+    Ok(Event { seq, header, structure, parts })
 }
 
 /// Decodes an event, but of its parts only those of some kinds.

@@ -8,6 +8,7 @@ use crate::claim::{
     ReferenceListAdded, ReviewAdded, ServicePrincipalSet,
 };
 use crate::clock::Timestamp;
+use crate::commitment::StateCommitted;
 use crate::content::Part;
 use crate::id::{Application, Credential, Number, Seq};
 use crate::privacy::{ErasureCompleted, LegalHold, RetentionSet, SentErased, SubjectsErased};
@@ -143,6 +144,8 @@ pub enum Fact {
     RetentionSet(RetentionSet),
     /// What was sent was kept for as long as it may be.
     SentErased(SentErased),
+    /// The state of the application was committed to.
+    StateCommitted(StateCommitted),
 }
 
 /// A request on a SCIM address, and what was decided.

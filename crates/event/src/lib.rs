@@ -11,6 +11,7 @@ mod action;
 mod claim;
 mod clock;
 pub mod codec;
+mod commitment;
 mod content;
 // The crate is named for its one subject, and so is the file that holds it.
 #[allow(clippy::module_inception)]
@@ -33,6 +34,7 @@ pub use claim::{
     Source,
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
+pub use commitment::{StateCommitted, StateRoot, StateSecret};
 pub use content::{
     Answer, BodyNote, Changes, Content, Detail, Element, Flag, FlagKind, Lifecycle, Mention,
     MentionedName, NumberLinks, Part, Path, ValueChange, Values,

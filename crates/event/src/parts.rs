@@ -46,6 +46,30 @@ pub enum OpenedPart<'a> {
     Erased,
 }
 
+/// A content, or one value of it, and what shows to somebody without keys that the event committed to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Disclosure {
+    /// The salt of the commitment.
+    pub salt: [u8; 32],
+    /// The content, or the value.
+    pub content: Vec<u8>,
+    /// Which of several values it is; `None` for a content as a whole.
+    pub value: Option<DisclosedValue>,
+}
+
+/// Where a value stands among those of its part.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DisclosedValue {
+    /// What it is called.
+    pub name: Vec<u8>,
+    /// Its place, from 0.
+    pub place: u32,
+    /// How many values the part has.
+    pub values: u32,
+    /// The hashes beside its way to the commitment.
+    pub proof: Vec<[u8; 32]>,
+}
+
 /// Why a part cannot be sealed or opened.
 pub type PartError = Box<dyn Error + Send + Sync>;
 
@@ -66,6 +90,20 @@ pub trait Parts: Send + Sync {
         place: PartPlace,
         part: &FramedPart<'a>,
     ) -> Result<OpenedPart<'a>, PartError>;
+
+    /// What a stored part holds, each value for itself where its commitment allows that. None for a part that
+    /// was erased, and for one without a commitment, whose bytes are the content.
+    ///
+    /// # Errors
+    /// As [`Parts::open`].
+    fn disclose(
+        &self,
+        place: PartPlace,
+        part: &FramedPart<'_>,
+    ) -> Result<Vec<Disclosure>, PartError> {
+        let _ = (place, part);
+        Ok(vec![])
+    }
 }
 
 /// Stores parts as they are. No person can be erased from such a log: it is for tests and tools.

@@ -1,7 +1,7 @@
 //! The entry of an event: the bytes of its leaf in the log's tree.
 
 use event::codec::{CodecError, Frame, FramedPart, decode_facts};
-use event::{Application, Event, Link, LogId, Seq, Timestamp};
+use event::{Application, Event, Link, LogId, Number, Seq, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tlog::{Frontier, HASH_BYTES, Hash};
 
@@ -177,7 +177,7 @@ impl Entry {
 }
 
 impl Rooted {
-    fn over<R: AsRef<[u8]>>(records: impl ExactSizeIterator<Item = R>) -> Rooted {
+    pub(crate) fn over<R: AsRef<[u8]>>(records: impl ExactSizeIterator<Item = R>) -> Rooted {
         // A stored event has fewer than 2^32 of either.
         let count = records.len() as u32;
         let mut tree = Frontier::new();
@@ -207,6 +207,42 @@ fn part_record(part: &FramedPart<'_>) -> Vec<u8> {
     record.extend_from_slice(&part.commitment.unwrap_or_default());
     record.extend_from_slice(&Sha256::digest(part.bytes));
     record
+}
+
+/// The record of each part of an event, as it stands in the tree over its parts.
+///
+/// # Errors
+/// When `stored` are not the bytes of an event.
+pub fn part_records(stored: &[u8]) -> Result<Vec<Vec<u8>>, CodecError> {
+    Ok(Frame::read(stored)?.parts.iter().map(part_record).collect())
+}
+
+/// What the tree holds of a part. [`Entry`] draws its bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PartRecord {
+    pub(crate) kind: u8,
+    pub(crate) subjects: Vec<Number>,
+    pub(crate) commitment: Option<[u8; 32]>,
+    pub(crate) sha256: [u8; 32],
+}
+
+impl PartRecord {
+    /// Reads the bytes; `None` if they are none.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<PartRecord> {
+        let ([kind, _form], rest) = bytes.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
+        let (subjects, rest) = rest.split_at_checked(count.checked_mul(4)?)?;
+        let (subjects, []) = subjects.as_chunks::<4>() else { return None };
+        let ([flag], rest) = rest.split_first_chunk()?;
+        let (commitment, rest) = rest.split_first_chunk()?;
+        Some(PartRecord {
+            kind: *kind,
+            subjects: subjects.iter().map(|one| Number(u32::from_be_bytes(*one))).collect(),
+            commitment: (*flag == 1).then_some(*commitment),
+            sha256: rest.try_into().ok()?,
+        })
+    }
 }
 
 /// Why bytes are no entry.

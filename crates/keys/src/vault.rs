@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event::codec::{
-    CodecError, FORM_PLAIN, Frame, FramedPart, OpenedPart, PART_ANSWER, PART_BODY, PART_ORIGIN,
-    PART_STATE, PART_TARGET, PART_VALUES, PartError, PartPlace, Parts, StoredPart, changed_values,
-    decode_header,
+    CodecError, DisclosedValue, Disclosure, FORM_PLAIN, Frame, FramedPart, OpenedPart, PART_ANSWER,
+    PART_BODY, PART_ORIGIN, PART_STATE, PART_TARGET, PART_VALUES, PartError, PartPlace, Parts,
+    StoredPart, changed_values, decode_header,
 };
 use event::{Application, Header, LogId, Number, Seq, ValueChange};
 use sealing::{
     Form, MasterKey, Month, Nonce, Owner, OwnersError, PartAt, PartKey, Salts, SealContext,
-    commit_values, commit_whole, nonce_of, open, seal,
+    ValueTree, WholeOpening, commit_values, commit_whole, nonce_of, open, open_whole, seal,
 };
 use tlog::Hash;
 
@@ -284,6 +284,37 @@ impl Vault {
         Ok(checked()?)
     }
 
+    fn disclosed(
+        &self,
+        at: PartPlace,
+        part: &FramedPart<'_>,
+    ) -> Result<Vec<Disclosure>, VaultError> {
+        if part.form == FORM_PLAIN {
+            return Ok(vec![]);
+        }
+        let OpenedPart::Content(content) = self.open_part(at, part)? else { return Ok(vec![]) };
+        let Some(key) = self.part_key(&owners(at, part), false)? else { return Ok(vec![]) };
+        let salts = Salts::new(&key, self.place(at), &nonce_of(part.bytes)?);
+        let Some(values) = values_of(part.kind, &content)? else {
+            let opening = open_whole(&salts, content.into_owned());
+            let WholeOpening { salt, content } = opening;
+            return Ok(vec![Disclosure { salt: salt.0, content, value: None }]);
+        };
+        let pairs = values.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        let tree = ValueTree::new(&salts, pairs);
+        let disclosed = (0..).map_while(|place| tree.open(place)).map(|opening| Disclosure {
+            salt: opening.salt.0,
+            content: opening.value,
+            value: Some(DisclosedValue {
+                name: opening.name,
+                place: opening.place,
+                values: opening.values,
+                proof: opening.proof.hashes().iter().map(|hash| *hash.as_bytes()).collect(),
+            }),
+        });
+        Ok(disclosed.collect())
+    }
+
     fn place(&self, at: PartPlace) -> PartAt {
         PartAt { log: self.log, seq: at.seq, part: at.index }
     }
@@ -300,6 +331,14 @@ impl Parts for Vault {
         part: &FramedPart<'a>,
     ) -> Result<OpenedPart<'a>, PartError> {
         Ok(self.open_part(place, part)?)
+    }
+
+    fn disclose(
+        &self,
+        place: PartPlace,
+        part: &FramedPart<'_>,
+    ) -> Result<Vec<Disclosure>, PartError> {
+        Ok(self.disclosed(place, part)?)
     }
 }
 
@@ -318,20 +357,36 @@ fn owners(at: PartPlace, part: &FramedPart<'_>) -> Vec<Owner> {
     owners
 }
 
-/// What an event commits to: of states and changed values each value on its own, else the whole content.
-fn commitment(salts: &Salts, kind: u8, content: &[u8]) -> Result<Hash, VaultError> {
+/// Name and value of each.
+type NamedValues<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
+
+/// The values of a state, or those that changed; `None` for other kinds, which open as a whole.
+fn values_of(kind: u8, content: &[u8]) -> Result<Option<NamedValues<'_>>, VaultError> {
     match kind {
         PART_STATE => {
-            let members: Result<Vec<_>, _> = canonical::raw::members(content).collect();
-            Ok(commit_values(salts, members.map_err(|_| VaultError::Values)?))
+            let members = canonical::raw::members(content);
+            let values: Result<Vec<_>, _> = members
+                .map(|one| one.map(|(name, value)| (Cow::from(name), Cow::from(value))))
+                .collect();
+            Ok(Some(values.map_err(|_| VaultError::Values)?))
         }
         PART_VALUES => {
             let changed = changed_values(content).map_err(|_| VaultError::Values)?;
-            let values: Vec<_> = changed.iter().map(named).collect();
-            Ok(commit_values(salts, values.iter().map(|(name, value)| (&name[..], &value[..]))))
+            let values = changed.iter().map(named);
+            Ok(Some(values.map(|(name, value)| (name.into(), value.into())).collect()))
         }
-        _ => Ok(commit_whole(salts, content)),
+        _ => Ok(None),
     }
+}
+
+/// What an event commits to: of states and changed values each value on its own, else the whole content.
+fn commitment(salts: &Salts, kind: u8, content: &[u8]) -> Result<Hash, VaultError> {
+    Ok(match values_of(kind, content)? {
+        Some(values) => {
+            commit_values(salts, values.iter().map(|(name, value)| (&name[..], &value[..])))
+        }
+        None => commit_whole(salts, content),
+    })
 }
 
 /// A changed value as name and canonical JSON: `{"new":…,"old":…}`.

@@ -144,7 +144,8 @@ fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
         | Fact::Imported(_)
         | Fact::ImportBatch(_)
         | Fact::Access(_)
-        | Fact::ReviewAdded(_) => return None,
+        | Fact::ReviewAdded(_)
+        | Fact::StateCommitted(_) => return None,
     })
 }
 

@@ -10,7 +10,7 @@ use canonical::Document;
 use event::{
     Application, ApplicationAdded, Attribute, Changes, CredentialAdded, CredentialRevoked, Event,
     Fact, IdentitySet, Lifecycle, Mention, MentionedName, Number, Observation, Operation, Part,
-    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet, Values,
+    RecorderStarted, ResourceType, Seq, StateCommitted, Timestamp, UpstreamSet, Values,
 };
 use store::ReadRows;
 use store::key::{self, Set};
@@ -42,7 +42,7 @@ pub use lookups::names_of;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 23;
+pub(crate) const FOLD_VERSION: u32 = 24;
 
 /// Applies one event to the rows.
 ///
@@ -59,6 +59,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
             | Fact::Unauthenticated(_)
             | Fact::Imported(_)
             | Fact::Access(_)
+            | Fact::StateCommitted(_)
     );
     if application != Application::RECORDER && !is_indexed {
         rows.put(key::change(application, event.seq), vec![]);
@@ -136,6 +137,14 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         Fact::LegalHold(hold) => privacy::fold_hold(rows, event, hold),
         Fact::RetentionSet(set) => privacy::fold_retention(rows, application, set)?,
         Fact::SentErased(erased) => privacy::fold_sent_erased(rows, application, erased)?,
+        // Changes no state: only where it stands is kept.
+        Fact::StateCommitted(committed) => {
+            let key = match committed {
+                StateCommitted::Secret(_) => key::state_secret(application),
+                StateCommitted::Root(root) => key::commitment(application, root.at),
+            };
+            rows.put(key, event.seq.to_be_bytes().to_vec());
+        }
     }
     Ok(())
 }

@@ -17,6 +17,7 @@
 
 mod asked;
 mod authority;
+mod bundle;
 mod claim;
 mod class;
 mod clock_guard;
@@ -43,6 +44,7 @@ mod row;
 mod scrub;
 mod set;
 mod signer;
+mod state;
 mod structure;
 mod text;
 mod tree;
@@ -53,6 +55,7 @@ mod view;
 
 pub use asked::{AccessSummary, ReferenceList};
 pub use authority::Revoked;
+pub use bundle::{BundleAsk, BundleError, bundle};
 pub use claim::{Claim, ClaimFilter, ClaimKind, Import};
 pub use clock_guard::ClockFault;
 pub use command::{Decision, Durability, Stamp};
@@ -74,6 +77,10 @@ pub use row::{
 pub use scrub::{Scrubbed, Scrubbing, scrub};
 pub use set::{MemberSince, SetChange, SetSize, Stay};
 pub use signer::{Signer, SignerError, kept_checkpoint, unverified_checkpoint};
+pub use state::{
+    Commitment, CommitmentError, FalseCommitment, Schedule, StateCommitter, StateTree, replayed,
+    verify_commitments,
+};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
 pub use tree::{ScrubbedTiles, TileRows};
 pub use unsettled::{Doubt, Settled};

@@ -124,7 +124,8 @@ impl OperationSummary {
             | Fact::ErasureCompleted(_)
             | Fact::LegalHold(_)
             | Fact::RetentionSet(_)
-            | Fact::SentErased(_) => None,
+            | Fact::SentErased(_)
+            | Fact::StateCommitted(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rows about erased people, legal holds, and for how long what is sent is kept.
 
-use event::{Application, Event, LegalHold, Number, RetentionSet, SentErased, Seq};
+use event::{Application, Attribute, Event, LegalHold, Number, RetentionSet, SentErased, Seq};
 use store::key;
 
 use crate::error::ProjectorError;
@@ -95,6 +95,20 @@ impl View<'_> {
     ) -> Result<Option<Seq>, ProjectorError> {
         let value = self.rows().get(&key::erased(application, number))?;
         value.map(|value| row::decode_seq("an erasure", &value)).transpose()
+    }
+
+    /// The names by which a number was mentioned, case-folded.
+    pub fn names_mentioned(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<Vec<(Attribute, String)>, ProjectorError> {
+        let damaged = || ProjectorError::row("a mention");
+        self.collect(&key::mention_names(application, number), |key, _| {
+            let (attribute, name) =
+                key::mention_of_name(key).and_then(key::mention_name_parts).ok_or_else(damaged)?;
+            Ok((Attribute::from_code(attribute).ok_or_else(damaged)?, name.to_owned()))
+        })
     }
 
     /// The event that put a legal hold on somebody, if it lasts.

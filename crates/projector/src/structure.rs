@@ -138,9 +138,9 @@ impl Completion {
     }
 }
 
-/// Whether the resource is active after these changes, if they say so. A new resource is active unless
-/// its state says otherwise: identity providers rely on that. Removing the value is no request to enable
-/// an account.
+/// Whether the resource is active after these changes, if they say so. A new resource, or one that is there
+/// again, is active unless its state says otherwise: identity providers rely on that. Removing the value is no
+/// request to enable an account.
 fn active_after(changes: &Changes) -> Option<bool> {
     if changes.mention.is_some() || changes.lifecycle == Some(Lifecycle::Deleted) {
         return None;
@@ -163,7 +163,8 @@ fn active_after(changes: &Changes) -> Option<bool> {
         }
         Values::None | Values::Unreadable => None,
     };
-    said.or(matches!(changes.lifecycle, Some(Lifecycle::Created(_))).then_some(true))
+    let is_whole = matches!(changes.lifecycle, Some(Lifecycle::Created(_) | Lifecycle::Restored));
+    said.or(is_whole.then_some(true))
 }
 
 /// What an operation asked for, or an observation found to have happened at the upstream; `None` for

@@ -1,23 +1,24 @@
-//! Checks proofs offline. It has no database, no network and no configuration, so that who relies on it can
+//! Checks proofs and bundles offline. It has no database, no network and no configuration, so that who relies on it can
 //! read all of it: this file, and the crates `evidence`, `event` and `tlog`.
 //!
 //! ```text
 //! provlog-verify FILE --key VKEY… [--witness VKEY…]
 //! ```
 //!
-//! The exit code is 0 if the proof holds, 1 if it does not, 2 if the command is wrong.
+//! The exit code is 0 if it holds, 1 if it does not, 2 if the command is wrong.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
-use evidence::verify_proof;
-use tlog::{PROOF_FILE_BYTES_MAX, Policy, VerifierKey};
+use evidence::bundle::BUNDLE_BYTES_MAX;
+use evidence::verify_file;
+use tlog::{Policy, VerifierKey};
 
 const USAGE: &str = "usage: provlog-verify FILE --key VKEY... [--witness VKEY...]
 
-  FILE       a proof, as `provlog proof` prints it
+  FILE       a proof or a bundle, as `provlog proof` and `provlog bundle` print it
   --key      verifier key of the log; one of several has to have signed
   --witness  verifier key of a witness; each has to have signed too";
 
@@ -65,16 +66,16 @@ fn run(words: &[String]) -> Result<String, Failure> {
     let (origin, required) = (first.name().as_str().to_owned(), witnesses.len());
     let policy =
         Policy::new(&origin, keys, witnesses, required).map_err(|error| wrong(words_of(&error)))?;
-    let proven = verify_proof(&read(file)?, &policy);
-    let proven = proven.map_err(|error| Failure(1, words_of(&error)))?;
-    Ok(proven.to_string())
+    let shown = verify_file(&read(file)?, &policy);
+    let shown = shown.map_err(|error| Failure(1, words_of(&error)))?;
+    Ok(shown.to_string())
 }
 
-/// A file, no longer than a proof may be.
+/// A file, no longer than any evidence may be.
 fn read(path: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(PROOF_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| wrong(format!("{path}: {error}")))?;
     Ok(bytes)
 }

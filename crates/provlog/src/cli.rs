@@ -11,6 +11,7 @@ use event::Role;
 use serde_json::{Map, Value, json};
 use store::with_causes;
 
+use crate::bundle::{BundleArgs, bundle};
 use crate::client::{Client, encoded};
 use crate::config::{ClientConfig, ServeConfig};
 use crate::export::Export;
@@ -71,6 +72,8 @@ enum Command {
         #[command(flatten)]
         client: ClientConfig,
     },
+    /// Make a bundle: a file from which anybody derives an answer offline, and sees that nothing was left out
+    Bundle(BundleArgs),
     /// Verify the log of a running server, and show what was found
     #[command(subcommand)]
     Verification(VerificationCommand),
@@ -98,7 +101,7 @@ enum Command {
     },
     /// Verify that the log is what was signed; the server must be stopped
     Verify(VerifyArgs),
-    /// Verify a proof offline, without any server
+    /// Verify a proof or a bundle offline, without any server
     VerifyEvidence(VerifyEvidenceArgs),
     /// Print the digest of all rows; the server must be stopped
     Digest {
@@ -523,6 +526,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             let answer = Client::new(&client)?.get(&address)?;
             output.print(&told(&client, answer, |proof: Proof| proof.proof)?)
         }
+        Command::Bundle(args) => bundle(&args, output),
         Command::Verification(command) => verification(&command, output),
         Command::VerifyEvidence(args) => verify_evidence(&args, output),
         Command::Rebuild { data, into, master } => match into {

@@ -6,6 +6,7 @@
 
 #![warn(unreachable_pub)]
 
+mod bundle;
 mod catalog;
 pub mod cli;
 mod client;

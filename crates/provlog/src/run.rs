@@ -1,6 +1,7 @@
 //! The running server: it opens the log, folds what the rows lack, listens, and stops in order.
 
 mod bridge;
+mod commitments;
 mod date;
 mod erasure;
 mod registry;
@@ -21,7 +22,9 @@ use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, R
 use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
 use pages::Uploads;
-use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
+use projector::{
+    CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError, StateCommitter,
+};
 use query::session::Sessions;
 use query::verification::Verification;
 use query::witnessed::Witnessed;
@@ -35,6 +38,7 @@ use tokio_util::task::TaskTracker;
 use witness::PeersError;
 
 use self::bridge::{check_drift, import};
+use self::commitments::{AT_STOP, commit_by_schedule, commit_due};
 use self::date::dated;
 use self::erasure::{Eraser, carry_out};
 use self::registry::{keep_metrics_small, render_metrics};
@@ -159,6 +163,7 @@ pub struct ServerConfig {
 pub struct Server {
     router: Router,
     committer: Committer,
+    states: Arc<StateCommitter>,
     thread: JoinHandle<()>,
     tasks: TaskTracker,
     scrub: Option<Scrub>,
@@ -280,12 +285,13 @@ impl Server {
         let eraser = Eraser::new(committer.clone(), vault, stopping.clone());
         for request in unfinished {
             tracing::warn!(seq = request.seq, "an erasure goes on that was not finished");
-            tasks.spawn(eraser.clone().carry_out(request));
         }
         let retention = Arc::new(Notify::new());
         tasks.spawn(eraser.clone().retain(Arc::clone(&retention)));
+        let states = StateCommitter::new(committer.clone());
         let query = Query {
             committer: committer.clone(),
+            states: Arc::clone(&states),
             erase: carry_out(eraser, tasks.clone()),
             retention,
             verification: Arc::clone(&verification),
@@ -324,6 +330,7 @@ impl Server {
         tokio::spawn(keep_metrics_small(stopping.clone()));
         let refusals = Arc::new(Refusals::new(committer.clock().clone()));
         tasks.spawn(record_refusals(committer.clone(), Arc::clone(&refusals), stopping.clone()));
+        tasks.spawn(commit_by_schedule(Arc::clone(&states), committer.clone(), stopping.clone()));
         let broken_requests = Arc::default();
         let rate = config.scrub_bytes_per_second;
         let scrub = Scrub::start(committer.clone(), verification, rate);
@@ -340,6 +347,7 @@ impl Server {
         Ok(Server {
             router,
             committer,
+            states,
             thread,
             tasks,
             scrub,
@@ -402,6 +410,7 @@ impl Server {
         if let Some(refused) = self.refusals.take() {
             record_refused(&self.committer, refused).await;
         }
+        commit_due(&self.states, &self.committer, AT_STOP, self.committer.now()).await;
         let broken_requests = self.broken_requests.load(Ordering::Relaxed);
         record_stop(&self.committer, self.thread, broken_requests).await;
         tracing::info!("stopped");

@@ -49,7 +49,7 @@ pub(crate) struct VerifyArgs {
 /// What to verify a proof with.
 #[derive(clap::Args, Debug)]
 pub(crate) struct VerifyEvidenceArgs {
-    /// The proof, as `provlog proof` prints it
+    /// The proof or bundle, as `provlog proof` and `provlog bundle` print it
     file: PathBuf,
     /// Verifier key of the log; one of several has to have signed
     #[arg(long, value_name = "VKEY", required = true, value_parser = verifier)]
@@ -59,7 +59,7 @@ pub(crate) struct VerifyEvidenceArgs {
     witness: Vec<VerifierKey>,
 }
 
-/// Verifies a proof, and says what it shows.
+/// Verifies a proof or a bundle, and says what it shows.
 pub(crate) fn verify_evidence(
     args: &VerifyEvidenceArgs,
     output: &mut Output<'_>,
@@ -69,8 +69,8 @@ pub(crate) fn verify_evidence(
     let (key, witnesses) = (args.key[0].name().as_str(), args.witness.len());
     let policy = Policy::new(key, args.key.clone(), args.witness.clone(), witnesses)
         .map_err(|error| Failure::Wrong(store::with_causes(&error)))?;
-    let proven = evidence::verify_proof(&bytes, &policy).map_err(failed)?;
-    output.print(&proven.to_string())
+    let shown = evidence::verify_file(&bytes, &policy).map_err(failed)?;
+    output.print(&shown.to_string())
 }
 
 /// On a running server.
@@ -303,5 +303,13 @@ fn deep(args: &VerifyArgs, store: &Store, output: &mut Output<'_>) -> Result<(),
         let words = "the rows are not what the log says: run `provlog rebuild`";
         return Err(Failure::Failed(words.to_owned()));
     }
-    output.print("All rows are what the log says.\n")
+    output.print("All rows are what the log says.\n")?;
+    let wrong = projector::verify_commitments(&anew).map_err(failed)?;
+    match wrong.first() {
+        None => output.print("All commitments are to the states that the log gives.\n"),
+        Some(first) => Err(Failure::Failed(format!(
+            "the commitment of event {} is not to the state that the log gives",
+            first.seq
+        ))),
+    }
 }

@@ -65,7 +65,7 @@ use answers::act::{DriftReport, Imported};
 use budget::Budget;
 use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
-use projector::{CommitError, Committer, ProjectorError};
+use projector::{CommitError, Committer, ProjectorError, StateCommitter};
 use scim::{CursorKey, Profiles};
 use store::SecretFolder;
 use tokio::sync::Notify;
@@ -155,6 +155,8 @@ pub struct Query {
     pub committer: Committer,
     /// What the verification in the background found.
     pub verification: Arc<verification::Verification>,
+    /// Commits to the states of applications.
+    pub states: Arc<StateCommitter>,
     /// What witnesses have signed.
     pub witnessed: Arc<witnessed::Witnessed>,
     /// The address under which clients reach this server, without a slash at its end.

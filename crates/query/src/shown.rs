@@ -67,7 +67,8 @@ impl<'a> Shown<'a> {
             | Fact::ErasureCompleted(_)
             | Fact::LegalHold(_)
             | Fact::RetentionSet(_)
-            | Fact::SentErased(_) => return None,
+            | Fact::SentErased(_)
+            | Fact::StateCommitted(_) => return None,
         };
         Some(Shown { event, what })
     }

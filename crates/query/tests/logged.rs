@@ -65,7 +65,8 @@ async fn nothing_that_a_client_chooses_is_logged() {
     };
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
-        committer,
+        committer: committer.clone(),
+        states: projector::StateCommitter::new(committer.clone()),
         verification: Arc::default(),
         witnessed: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),
@@ -104,6 +105,6 @@ async fn nothing_that_a_client_chooses_is_logged() {
     assert!(!text.contains("ana-secret"), "{text}");
 
     // RocksDB must be closed before the program ends, and the committer's thread holds it.
-    drop(router);
+    drop((router, committer));
     thread.join().unwrap();
 }

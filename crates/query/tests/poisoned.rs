@@ -34,6 +34,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer: committer.clone(),
+        states: projector::StateCommitter::new(committer.clone()),
         verification: Arc::default(),
         witnessed: Arc::default(),
         sessions: query::session::Sessions::new(false).unwrap(),

@@ -15,7 +15,8 @@
 //!        └────▶ Salts ──▶ commit_whole, ValueTree    a hash that stays in the event for ever, and hides
 //!                              │                     the content from whoever lacks its salt
 //!                              ▼
-//!                         WholeOpening, ValueOpening    show one content or value to somebody without keys
+//!                         WholeOpening, ValueOpening    show one content or value to somebody without keys; whoever
+//!                                                       checks one needs the crate `evidence` alone
 //! ```
 //!
 //! # A sealed part
@@ -94,10 +95,9 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{
-    OpeningError, PartAt, Salt, Salts, ValueOpening, ValueTree, WholeOpening, commit_values,
-    commit_whole,
-};
+pub use evidence::{OpeningError, Salt, ValueOpening, WholeOpening};
+
+pub use commit::{PartAt, Salts, ValueTree, commit_values, commit_whole, open_whole};
 pub use compress::DICTIONARY_VERSION;
 pub use key::{DATA_KEY_BYTES, DataKey, Month, Owner, OwnersError, PartKey};
 pub use master::{MASTER_TEXT_BYTES_MAX, MasterKey, MasterKeyId, MasterTextError};

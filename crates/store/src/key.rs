@@ -68,6 +68,8 @@
 //! | 59   | erasure        | seq u64                                      | application u32, seq u64 of the event that says it was carried out | rewritten |
 //! | 60   | hold           | application u32, number u32                  | seq u64 of the legal hold      | removed   |
 //! | 61   | retention      | application u32                              | months u16, erased through which month u32 | rewritten |
+//! | 62   | commitment     | application u32, seq u64 of the state that is committed to | seq u64 of the event with the root | rewritten |
+//! | 63   | state secret   | application u32                              | seq u64 of the event with the secret of its next commitment | rewritten |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -146,6 +148,8 @@ const ERASED: u8 = 58;
 const ERASURE: u8 = 59;
 const HOLD: u8 = 60;
 const RETENTION: u8 = 61;
+const COMMITMENT: u8 = 62;
+const STATE_SECRET: u8 = 63;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -552,6 +556,21 @@ pub fn tile_hash(level: u8, index: u64) -> Vec<u8> {
 /// The hashes of one level in a range, in order.
 pub fn tile_hashes(level: u8, indexes: &Range<u64>) -> KeyRange {
     KeyRange { from: tile_hash(level, indexes.start), to: tile_hash(level, indexes.end) }
+}
+
+/// Where the state of an application right after the event at `at` is committed to.
+pub fn commitment(application: Application, at: Seq) -> Vec<u8> {
+    Key::new(COMMITMENT).app(application).u64(at).0
+}
+
+/// The commitments to the states of an application right after the events of a range, oldest first.
+pub fn commitments(application: Application, at: &Range<Seq>) -> KeyRange {
+    KeyRange { from: commitment(application, at.start), to: commitment(application, at.end) }
+}
+
+/// The secret of the next commitment to a state of an application.
+pub fn state_secret(application: Application) -> Vec<u8> {
+    Key::new(STATE_SECRET).app(application).0
 }
 
 /// The summary of the operation at `seq`.

@@ -1,7 +1,14 @@
 // Every page there is: the questions of /openapi.json, and the pages that are no question.
 
 // Addresses without a page: their answer is a file, or stands on another page.
-const NO_PAGE = ['/export', '/operations/{operation}/proof', '/verification'];
+const NO_PAGE = [
+  '/export',
+  '/operations/{operation}/proof',
+  '/apps/{app}/bundles/{kind}',
+  '/apps/{app}/subjects/{number}/export',
+  '/retention',
+  '/verification',
+];
 
 // Questions whose page has a name of its own.
 const ELSEWHERE = { '/overview': '/' };

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use provlog::unlock::MasterConfig;
+use store::{Options, Store};
+
 use crate::Outcome;
 
 /// A copy of a store, removed when dropped.
@@ -58,4 +61,11 @@ fn copy_folder(from: &Path, to: &Path) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Opens the log in a folder with its keys, which only its own server makes.
+pub fn open_unlocked(folder: &Path) -> Outcome<Store> {
+    let store = Store::open_existing(folder, &Options::default())?;
+    MasterConfig::default().unlock(folder, &store)?;
+    Ok(store)
 }

@@ -46,9 +46,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use event::Clock;
-use store::{Options, Store, with_causes};
+use store::with_causes;
 
 use crate::child::ChildArguments;
+use crate::folder::open_unlocked;
 use crate::machine::{Busy, Machine};
 use crate::play::Filled;
 use crate::table::{Report, Row};
@@ -268,7 +269,7 @@ fn filled(
     {
         if filled.seed == plan.seed && filled.operations / 10 == operations / 10 {
             // Its rows may have an earlier fold version.
-            let store = Store::open_existing(&plan.store(), &Options::default())?;
+            let store = open_unlocked(&plan.store())?;
             projector::catch_up(&store, |_, _| ())?;
             store.compact()?;
             return Ok(filled);
@@ -283,7 +284,7 @@ fn filled(
         .into());
     }
     let filled = runtime.block_on(play::fill(&plan.folder, operations, plan.seed))?;
-    let store = Store::open_existing(&plan.store(), &Options::default())?;
+    let store = open_unlocked(&plan.store())?;
     store.compact()?;
     let rows_end = store.snapshot().watermark()?.map(|(next, _)| next);
     if rows_end != Some(store.log_size()?) {

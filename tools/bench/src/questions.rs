@@ -6,11 +6,12 @@ use std::path::Path;
 use event::{Application, Number, ResourceType, Seq, Stopwatch, Timestamp};
 use projector::{View, catch_up, seq_at};
 use query::as_of::{Slice, members_at, resource_at, users_at};
+use store::Store;
 use store::key::Set;
-use store::{Options, Store};
 use uuid::Uuid;
 
 use crate::figures::percentile;
+use crate::folder::open_unlocked;
 use crate::log_pages;
 use crate::play::Filled;
 use crate::random::Random;
@@ -213,7 +214,7 @@ pub fn samples(plan: &Plan, mut ask: impl FnMut() -> Outcome<()>) -> Outcome<Vec
 
 /// The filled store, its rows at the log's end.
 fn open(path: &Path) -> Outcome<Store> {
-    let store = Store::open_existing(path, &Options::default())?;
+    let store = open_unlocked(path)?;
     catch_up(&store, |_, _| ())?;
     Ok(store)
 }

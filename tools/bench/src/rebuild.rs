@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 
 use event::{Stopwatch, codec::decode_header};
 use projector::{ProjectorError, catch_up};
-use store::{Options, Store};
 
-use crate::folder::Copy;
+use crate::folder::{Copy, open_unlocked};
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan};
 
@@ -17,7 +16,7 @@ const EVENTS_OF_ROUNDS_MAX: u64 = 2_000_000;
 /// Measures on a copy of the filled store, which is compacted.
 pub fn measure(plan: &Plan) -> Outcome<Vec<Row>> {
     let copy = Copy::of(&plan.store(), "rebuild")?;
-    let store = Store::open_existing(copy.path(), &Options::default())?;
+    let store = open_unlocked(copy.path())?;
     let events = store.log_size()?;
     let each = |bytes: u64| bytes as f64 / events.max(1) as f64;
     let (log_bytes, rows_bytes) = (store.log_bytes(), store.rows_bytes());

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use event::Stopwatch;
 use projector::catch_up;
-use store::{Options, Store};
 
 use crate::child::Serving;
-use crate::folder::Copy;
+use crate::folder::{Copy, open_unlocked};
 use crate::load::{self, Requests};
 use crate::play::Filled;
 use crate::table::Row;
@@ -51,7 +50,7 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
 /// Milliseconds from opening until the rows stand at the log's end, and the events folded for that.
 fn start_ms(store: &Path) -> Outcome<(f64, u64)> {
     let watch = Stopwatch::start();
-    let store = Store::open_existing(store, &Options::default())?;
+    let store = open_unlocked(store)?;
     let folded = catch_up(&store, |_, _| ())?;
     Ok((watch.elapsed().as_secs_f64() * 1e3, folded))
 }

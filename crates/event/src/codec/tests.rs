@@ -605,6 +605,27 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "state-secret",
+            event(
+                None,
+                Fact::StateCommitted(StateCommitted::Secret(StateSecret([0x5e; 32]))),
+                vec![],
+            ),
+        ),
+        (
+            "state-committed",
+            event(
+                None,
+                Fact::StateCommitted(StateCommitted::Root(StateRoot {
+                    at: 40,
+                    numbers: 300,
+                    root: [0x70; 32],
+                    secret: 17,
+                })),
+                vec![],
+            ),
+        ),
+        (
             "credential-revoked",
             event(
                 origin(),

@@ -16,6 +16,7 @@ use crate::event::{
 use crate::id::{Application, Credential, Number};
 
 mod claims;
+mod commitment;
 mod configuration;
 mod parts;
 mod privacy;
@@ -24,6 +25,7 @@ use claims::{
     AccessV2, EvidenceAddedV2, ImportBatchV2, ImportedV2, ReferenceListAddedV2, ReviewAddedV2,
     ServicePrincipalSetV2,
 };
+use commitment::StateCommittedV2;
 use configuration::{
     ApplicationAddedV2, CredentialAddedV2, GroupMarkedV2, IdentitySetV2, ProfileChangedV2,
     QuestionNameV2,
@@ -56,6 +58,7 @@ const QUESTION_SAVED: u8 = 22;
 const QUESTION_REMOVED: u8 = 23;
 const REVIEW_ADDED: u8 = 24;
 const IDENTITY_SET: u8 = 25;
+const STATE_COMMITTED: u8 = 26;
 const SUBJECTS_ERASED: u8 = 27;
 const ERASURE_COMPLETED: u8 = 28;
 const LEGAL_HOLD: u8 = 29;
@@ -304,6 +307,9 @@ pub(crate) fn header_to_stored(
         Fact::RetentionSet(fact) => (RETENTION_SET, FieldsV2::RetentionSet(fact.into())),
         Fact::SentErased(fact) => (SENT_ERASED, FieldsV2::SentErased(fact.into())),
         Fact::IdentitySet(set) => (IDENTITY_SET, FieldsV2::IdentitySet(set.into())),
+        Fact::StateCommitted(committed) => {
+            (STATE_COMMITTED, FieldsV2::StateCommitted(committed.into()))
+        }
         Fact::CredentialRevoked(revoked) => (
             CREDENTIAL_REVOKED,
             FieldsV2::CredentialRevoked(CredentialRevokedV2 { number: revoked.number.0 }),
@@ -390,6 +396,7 @@ enum FieldsV2 {
     LegalHold(LegalHoldV2),
     RetentionSet(RetentionSetV2),
     SentErased(SentErasedV2),
+    StateCommitted(StateCommittedV2),
 }
 
 impl Serialize for HeaderV2 {
@@ -423,6 +430,7 @@ impl Serialize for HeaderV2 {
             FieldsV2::LegalHold(fields) => (&self.common, fields).serialize(serializer),
             FieldsV2::RetentionSet(fields) => (&self.common, fields).serialize(serializer),
             FieldsV2::SentErased(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV2::StateCommitted(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -575,6 +583,10 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         IDENTITY_SET => {
             let (common, fields): (CommonV2, IdentitySetV2) = header_fields(bytes)?;
             (common, Fact::IdentitySet(fields.read()?))
+        }
+        STATE_COMMITTED => {
+            let (common, fields): (CommonV2, StateCommittedV2) = header_fields(bytes)?;
+            (common, Fact::StateCommitted(fields.try_into()?))
         }
         SUBJECTS_ERASED => {
             let (common, fields): (CommonV2, SubjectsErasedV2) = header_fields(bytes)?;

@@ -45,13 +45,16 @@ fn opened(vault: &Vault, at: PartPlace, part: &FramedPart<'_>) -> Option<Vec<u8>
     }
 }
 
+/// A kind of part, its subjects, its owners, and some who are none.
+type Case<'a> = (u8, &'a [u32], &'a [Owner], &'a [Owner]);
+
 #[test]
 fn each_part_opens_until_one_of_its_owners_is_erased_and_later_ones_are_withheld() {
     const TEXT: &[u8] = br#"{"active":true,"userName":"mira.k"}"#;
     let month = Month::of(NOW);
     let sent = Owner::Sent { application: APP, month };
     let nobodys = Owner::Month { application: APP, month };
-    let cases: [(u8, &[u32], &[Owner], &[Owner]); 6] = [
+    let cases: [Case<'_>; 6] = [
         (PART_STATE, &[5], &[person(5)], &[person(6), sent, nobodys]),
         (PART_BODY, &[5], &[person(5), sent], &[person(6), nobodys]),
         (PART_BODY, &[5, 8, 9_000], &[person(5), person(8), person(9_000), sent], &[person(6)]),

@@ -384,7 +384,8 @@ fn decide_one(
         | Fact::ErasureCompleted(_)
         | Fact::LegalHold(_)
         | Fact::RetentionSet(_)
-        | Fact::SentErased(_) => true,
+        | Fact::SentErased(_)
+        | Fact::StateCommitted(_) => true,
         Fact::RecorderStarted(_)
         | Fact::RecorderStopped(_)
         | Fact::ApplicationAdded(_)

@@ -53,7 +53,11 @@ fn fold_versions(
     let versions: Vec<(Vec<u8>, Version)> = versions?;
     let mut names: BTreeSet<(ResourceType, Attribute, String)> = BTreeSet::new();
     for (key, version) in versions {
-        let Some(state) = &version.state else { continue };
+        let Some(state) = &version.state else {
+            // As it is: the newest version is the last that is written.
+            rows.put(key, version.encode()?);
+            continue;
+        };
         let resource_type = version.resource_type;
         if let Some(id) = version.id() {
             rows.delete(key::id(application, resource_type, &id));

@@ -32,6 +32,8 @@ impl ResourceFold<'_> {
             let key = key::id(application, resource_type, &id);
             rows.put(key, row::encode_number(self.number.0));
         }
+        // E-mails are the last; who had none has no row of one.
+        let had_email = old.last().is_some_and(Option::is_some);
         let by_value = LOOKED_UP.iter().skip(1).zip(old.into_iter().zip(new));
         for ((attribute, _), (old, new)) in by_value.filter(|(_, (old, new))| old != new) {
             let attribute = *attribute;
@@ -45,7 +47,7 @@ impl ResourceFold<'_> {
                 }
             }
             for come in is.difference(&was) {
-                name(come).assign(rows, self.number, self.seq())?;
+                name(come).assign(rows, (self.number, self.seq()), had_email)?;
             }
         }
         Ok(())
@@ -72,18 +74,21 @@ impl Name<'_> {
         key::lookup(application, resource_type, attribute, value, number)
     }
 
-    /// Writes that a resource has the value. For a unique attribute the first holder has the unique row.
-    /// Further holders get lookup rows; they can only come from an upstream, or from the time before
-    /// names were compared as they are now.
+    /// Writes that a resource has the value; `had_email` says whether it had an e-mail before. For a unique
+    /// attribute the first holder has the unique row. Further holders get lookup rows; they can only come from
+    /// an upstream, or from the time before names were compared as they are now.
     fn assign(
         &self,
         rows: &mut Overlay<'_>,
-        number: Number,
-        seq: Seq,
+        (number, seq): (Number, Seq),
+        had_email: bool,
     ) -> Result<(), ProjectorError> {
         match self.unique_key() {
             Some(row) if rows.get(&row)?.is_none() => {
-                let holder = self.first_holder(rows, number, seq)?;
+                let holder = match had_email {
+                    true => self.first_holder(rows, number, seq)?,
+                    false => Holder { number, since: seq, email_since: None },
+                };
                 rows.put(row, holder.encode());
             }
             Some(_) | None => match self.holder_named_alike(rows, number)? {

@@ -111,7 +111,8 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         | Fact::ErasureCompleted(_)
         | Fact::LegalHold(_)
         | Fact::RetentionSet(_)
-        | Fact::SentErased(_) => {}
+        | Fact::SentErased(_)
+        | Fact::StateCommitted(_) => {}
     }
 }
 

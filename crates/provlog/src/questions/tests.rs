@@ -155,6 +155,7 @@ fn help_tells_first_what_people_ask_first() {
         "login-link",
         "checkpoint",
         "proof",
+        "bundle",
         "verification",
         "config",
         "rebuild",

@@ -49,9 +49,12 @@ pub(super) fn repeat(vault: &Vault, store: &Store) -> Result<Vec<ErasureRequest>
     let mut unfinished = vec![];
     for Erasure { seq, application, completed_seq } in view.erasures()? {
         let numbers = ordered(store, seq)?;
-        destroy(vault, &people(application, &numbers), seq)?;
         if completed_seq.is_none() {
+            // Also what is destroyed already: whether that was synced is not known.
+            vault.erase(&people(application, &numbers), seq)?;
             unfinished.push(ErasureRequest { seq, application, numbers });
+        } else {
+            destroy(vault, &people(application, &numbers), seq)?;
         }
     }
     for application in view.applications()? {
@@ -119,7 +122,7 @@ impl Eraser {
         let Eraser { committer, vault, stopping } = self;
         let personal = key::personal(application, &numbers);
         let destroyed = spawn_blocking(move || {
-            let destroyed = destroy(&vault, &people(application, &numbers), seq);
+            let destroyed = vault.erase(&people(application, &numbers), seq);
             #[cfg(feature = "failpoints")]
             fail::fail_point!("keys-destroyed", |_| std::process::abort());
             destroyed
@@ -155,9 +158,25 @@ impl Eraser {
         completed.await.map_err(|error| failed(&error))
     }
 
-    /// Ends the retention of what was sent, now, each hour and when it is set, until the server stops.
+    /// Goes on with what is unfinished, and ends the retention of what was sent: now, each hour and when it is
+    /// set, until the server stops.
     pub(super) async fn retain(self, set: Arc<Notify>) {
         loop {
+            // What failed before is tried again.
+            let (vault, store) = (Arc::clone(&self.vault), Arc::clone(self.committer.store()));
+            match spawn_blocking(move || repeat(&vault, &store)).await {
+                Ok(Ok(unfinished)) => {
+                    for request in unfinished {
+                        // It is told where it fails, and tried again.
+                        let _ = self.clone().carry_out(request).await;
+                    }
+                }
+                Ok(Err(error)) => {
+                    let error = with_causes(&error);
+                    tracing::error!(error, "erased keys could not be destroyed again");
+                }
+                Err(_) => {}
+            }
             if let Err(error) = self.end_retention().await {
                 let error = with_causes(&*error);
                 tracing::error!(

@@ -7,6 +7,7 @@ mod apps;
 mod ask;
 mod blame;
 mod body;
+mod bundle;
 mod configuration_log;
 mod counts;
 mod coverage;
@@ -179,6 +180,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/beta/{*rest}", graph_of(Version::Beta))
         .route("/api/v1/operations/{operation}/evidence", post(lists::add_evidence))
         .route("/api/v1/operations/{operation}/proof", get(proof::prove))
+        .route("/api/v1/apps/{app}/bundles/{kind}", get(bundle::make))
         .route("/api/v1/reference-lists", post(lists::add))
         .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
         .with_state(Arc::clone(query))

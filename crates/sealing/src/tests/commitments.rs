@@ -30,7 +30,7 @@ fn a_salt_is_of_one_part_key_event_part_nonce_place_and_use() {
         let two = [one[0], one[0]];
         let tree = ValueTree::new(salts, two.to_vec());
         let openings = [tree.open(0).unwrap().salt, tree.open(1).unwrap().salt];
-        let whole = WholeOpening::new(salts, b"x".to_vec()).salt;
+        let whole = open_whole(salts, b"x".to_vec()).salt;
         for salt in [openings[0], openings[1], whole] {
             assert!(seen.insert(salt.0));
         }
@@ -47,7 +47,7 @@ fn a_salt_is_of_one_part_key_event_part_nonce_place_and_use() {
 fn a_whole_content_opens_and_another_does_not() {
     let salts = salts(1, 5);
     let commitment = commit_whole(&salts, b"{\"userName\":\"a\"}");
-    let opening = WholeOpening::new(&salts, b"{\"userName\":\"a\"}".to_vec());
+    let opening = open_whole(&salts, b"{\"userName\":\"a\"}".to_vec());
     opening.verify(&commitment).unwrap();
     let mut other = opening.clone();
     other.content.push(b' ');

@@ -22,6 +22,12 @@ pub fn mention_of_name(key: &[u8]) -> Option<&[u8]> {
     key.get(9..).filter(|mention| mention.first() == Some(&MENTION))
 }
 
+/// The stored number of the attribute and the name in the key of a [`mention`](super::mention).
+pub fn mention_name_parts(mention: &[u8]) -> Option<(u8, &str)> {
+    let (attribute, name) = mention.get(6..)?.split_first()?;
+    Some((*attribute, str::from_utf8(name).ok()?))
+}
+
 /// The rows of those who were mentioned by the name of a [`mention`](super::mention) before.
 pub fn mentions_before_of(mention: &[u8]) -> Option<KeyRange> {
     let (name, value) = mention.strip_prefix(&[MENTION])?.split_at_checked(6)?;

@@ -17,13 +17,13 @@ use crate::values::changed;
 const BYTES_MAX: usize = 64 << 20;
 
 const README: &str = "\
-What provlog holds about one account or name.
+What provlog holds about one account or name: its state, its memberships and its operations.
 
 subject.json   its names, when it existed, and its groups
 events.json    the events about it, one on each line, with what was sent and what changed
 
 Where a part of an event names other people too, it is left out, and `withheld` says so.
-Who looked at it stands in the access log (`provlog access-log`).
+Not here: evidence that was added to its operations (`provlog evidence list`), and who looked at it (`provlog access-log`).
 ";
 
 /// The application and the zip.
