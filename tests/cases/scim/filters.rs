@@ -253,7 +253,7 @@ fn attributes_with_several_values() {
         groups("members[type eq \"Group\" and display eq \"crew\"]", "All");
         // A member's id matches in any letter case; its other sub-attributes follow the schema.
         groups(&format!("members.value eq \"{}\"", mira.to_uppercase()), "crew");
-        groups(&format!("members.value sw \"{}\"", mira[..13].to_uppercase()), "");
+        groups(&format!("members.value sw \"{}\"", mira[..35].to_uppercase()), "");
         groups(&format!("members[type eq \"Group\" and value eq \"{mira}\"]"), "");
         groups(&format!("members.value eq \"{mira}\" and displayName eq \"all\""), "");
         groups("members pr", "crew All");
